@@ -1,0 +1,245 @@
+/* From options to exit code. */
+#include "harness/campaign.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/campaign_internal.h"
+#include "harness/cmd.h"
+#include "reference_target.h"
+#include "harness/run/probe.h"
+#include "suites/suites.h"
+
+enum {
+	CAMPAIGN_ARENA_MAX = 256 << 20,
+	PATIENCE_MIN_MS = 250,   /* a target is asked what became of a violation after this long at least */
+	PATIENCE_FACTOR = 8,     /* and after this many of its slowest answers */
+	RECOVER_MS = 3000,       /* a target that died has this long to come back */
+};
+
+#define ROW(field_name, field, opt_type, help_text, ...) \
+	{.name = field_name, .type = opt_type, .offset = offsetof(struct campaign_options, field), .help = help_text, ##__VA_ARGS__}
+
+const struct opt campaign_options_table[] = {
+	ROW("target", target, OPT_STRING, "ws:// or wss:// URL, a target file, or: reference", .letter = 't', .metavar = "TARGET"),
+	ROW("suite", suites, OPT_STRINGS, "only this suite", .flags = OPT_COMMAS, .metavar = "NAME"),
+	ROW("case", cases, OPT_STRINGS, "only cases whose id matches", .letter = 'c', .metavar = "GLOB"),
+	ROW("skip", skips, OPT_STRINGS, "leave out cases whose id matches", .metavar = "GLOB"),
+	ROW("seed", seed, OPT_U64, "where masks, keys and payloads come from; a run is repeated by its seed",
+	    .seen = OPT_SEEN(struct campaign_options, seed_given)),
+	ROW("jobs", jobs, OPT_INT, "connections at once", .letter = 'j', .def = "64", .min = 1, .max = JOBS_MAX),
+	ROW("timeout", timeout_ms, OPT_DURATION, "longest silence of the target while it must answer", .def = "10s", .min = 10, .max = 600000,
+	    .seen = OPT_SEEN(struct campaign_options, timeout_given)),
+	ROW("output", output, OPT_STRING, "folder for the reports, made when it is missing", .letter = 'o', .def = "wsquall-report", .metavar = "DIR"),
+	ROW("format", formats, OPT_STRINGS, "reports to write; 'wsquall list reports' shows them", .flags = OPT_COMMAS, .def = "json,junit,html,markdown",
+	    .metavar = "LIST"),
+	ROW("strict", strict, OPT_FLAG, "a warn counts as a fail"),
+	ROW("fail_on", fail_on, OPT_STRING, "what else makes the run fail: warn, inconclusive, or both with a comma", .metavar = "WORDS"),
+	ROW("ca", ca, OPT_STRING, "PEM file with the authorities to trust", .metavar = "FILE"),
+	ROW("insecure", insecure, OPT_FLAG, "do not verify the target's certificate; the report says so"),
+	ROW("server", server_args, OPT_STRINGS, "argument for the embedded reference server, such as --server=--engine=naive", .metavar = "ARG"),
+	ROW("transcripts", all_transcripts, OPT_FLAG, "keep the transcripts of cases that passed, too"),
+	ROW("dry_run", dry_run, OPT_FLAG, "print what would be done, connect to nothing"),
+	ROW("quiet", quiet, OPT_FLAG, "only the last line", .letter = 'q'),
+	ROW("no_color", no_color, OPT_FLAG, "no colours on a terminal"),
+	ROW("help", help, OPT_FLAG, "this text", .letter = 'h', .flags = OPT_STOP),
+	{0},
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+bool campaign_interrupted(void)
+{
+	return interrupted != 0;
+}
+
+/* Target --------------------------------------------------------------------------------------------------------------------- */
+
+static int start_reference(struct campaign *c, struct err *e)
+{
+	char path[1024], url[64];
+	const char *args[ARRAY_LEN(c->reference.args)] = {0};
+	for (size_t i = 0; i < c->o.server_args.len && i < ARRAY_LEN(args) - 1; i++)
+		args[i] = c->o.server_args.items[i];
+	process_beside_us("wsquall-server", path, sizeof(path));
+	int r = process_start(&c->reference, path, args, 0, e);
+	if (r < 0)
+		return r;
+	c->embedded = true;
+	snprintf(url, sizeof(url), "ws://127.0.0.1:%u/echo", c->reference.port);
+	setenv("WSQ_URL", url, 1);
+	return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e);
+}
+
+static int load_target(struct campaign *c, struct err *e)
+{
+	const char *name = c->o.target ? c->o.target : "reference";
+	if (strcmp(name, "reference") == 0) {
+		if (!c->o.dry_run)
+			return start_reference(c, e) < 0 ? EXIT_OURS : 0;
+		setenv("WSQ_URL", "ws://127.0.0.1:1/echo", 1);
+		return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e) < 0 ? EXIT_OURS : 0;
+	}
+	return target_load(name, &c->arena, &c->target, e) < 0 ? EXIT_USAGE : 0;
+}
+
+static int check_known(const struct target *t, struct err *e)
+{
+	const struct target_known *known = t->known.items;
+	for (size_t i = 0; i < t->known.len; i++)
+		if (!suite_find_case(known[i].id))
+			return err_set(e, EINVAL, "the target file's `known` lists '%.80s', which is no case; 'wsquall list cases' shows them", known[i].id);
+	return 0;
+}
+
+static int make_tls(struct campaign *c, struct err *e)
+{
+	struct target *t = &c->target;
+	if (c->o.ca)
+		t->tls.ca = c->o.ca;
+	if (c->o.insecure)
+		t->tls.insecure = true;
+	if (!t->echo.tls)
+		return 0;
+	struct tls_options o = {.ca_file = t->tls.ca, .insecure = t->tls.insecure, .alpn = "http/1.1"};
+	return tls_context_new(&o, &c->env.tls, e);
+}
+
+/* Opening ---------------------------------------------------------------------------------------------------------------------- */
+
+static int look(struct campaign *c, struct err *e)
+{
+	struct probe p;
+	struct case_env *env = &c->env;
+	if (dial_resolve(c->target.echo.host, c->target.echo.port, &env->echo_addresses, e) < 0)
+		return EXIT_UNREACHABLE;
+	probe_run(env, &p);
+	if (!p.connected || p.status != 101) {
+		err_set(e, EHOSTUNREACH, "%s cannot be tested: %s", c->target.echo.text, p.why[0] ? p.why : "no answer");
+		return EXIT_UNREACHABLE;
+	}
+	env->has_echo = c->target.echo_known ? c->target.has_echo : p.echo;
+	env->chatty = p.chatty;
+	uint32_t patience = p.answer_ms * PATIENCE_FACTOR;
+	env->patience_ms = patience < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : patience;
+	if (env->patience_ms > env->timeout_ms)
+		env->patience_ms = env->timeout_ms;
+	c->result.target_server = p.server[0] ? arena_strdup(&c->arena, p.server) : NULL;
+	return 0;
+}
+
+static int check_formats(const struct opt_strings *formats, struct err *e)
+{
+	for (size_t i = 0; i < formats->len; i++)
+		if (!report_format_find(formats->items[i]))
+			return err_set(e, EINVAL, "unknown report format '%.40s'; 'wsquall list reports' shows them", formats->items[i]);
+	return 0;
+}
+
+static int check_fail_on(const char *words, struct err *e)
+{
+	if (!words || strcmp(words, "warn") == 0 || strcmp(words, "inconclusive") == 0 || strcmp(words, "warn,inconclusive") == 0 ||
+	    strcmp(words, "inconclusive,warn") == 0)
+		return 0;
+	return err_set(e, EINVAL, "--fail-on takes warn, inconclusive, or both with a comma, not '%.60s'", words);
+}
+
+static int make_folder(const char *path, struct err *e)
+{
+	if (mkdir(path, 0777) < 0 && errno != EEXIST)
+		return err_set(e, errno, "the folder %s cannot be made: %s", path, strerror(errno));
+	return 0;
+}
+
+static void set_up(struct campaign *c)
+{
+	c->env = (struct case_env){.loop = &c->loop, .target = &c->target, .seed = c->o.seed};
+	uint64_t timeout = c->o.timeout_given ? c->o.timeout_ms : c->target.timeout_ms;
+	c->env.timeout_ms = timeout ? (uint32_t)timeout : CASE_TIMEOUT_MS;
+}
+
+static uint64_t fresh_seed(void)
+{
+	return clock_now_us() * 2654435761u % 1000000007u; /* short enough to be typed */
+}
+
+int campaign_init(struct campaign *c, struct err *e)
+{
+	int r;
+	if (!c->o.seed_given)
+		c->o.seed = fresh_seed();
+	r = loop_init(&c->loop);
+	if (r < 0)
+		return err_set(e, -r, "no event loop: %s", strerror(-r)), EXIT_OURS;
+	if (check_formats(&c->o.formats, e) < 0 || check_fail_on(c->o.fail_on, e) < 0 ||
+	    campaign_select(&c->o, &c->arena, &c->cases, &c->n_cases, e) < 0)
+		return EXIT_USAGE;
+	r = load_target(c, e);
+	if (r)
+		return r;
+	set_up(c);
+	if (check_known(&c->target, e) < 0 || make_tls(c, e) < 0)
+		return EXIT_USAGE;
+	if (c->o.dry_run)
+		return 0;
+	if (!c->scratch && make_folder(c->o.output, e) < 0)
+		return EXIT_USAGE;
+	return look(c, e);
+}
+
+void campaign_fini(struct campaign *c)
+{
+	tls_context_free(TAKE_PTR(c->env.tls));
+	loop_fini(&c->loop);
+	process_stop(&c->reference);
+	arena_fini(&c->arena);
+}
+
+/* Running ---------------------------------------------------------------------------------------------------------------------- */
+
+static int revive(void *owner)
+{
+	struct campaign *c = ((struct campaign_view *)owner)->c;
+	struct err ignored;
+	if (!c->embedded || !process_ended(&c->reference))
+		return 0;
+	struct process old = c->reference;
+	cleanup_fd(&old.out);
+	return process_start(&c->reference, old.path, old.args, old.port, &ignored);
+}
+
+static bool stop_asked(void *owner)
+{
+	(void)owner;
+	return campaign_interrupted();
+}
+
+int campaign_run(struct campaign *c, struct err *e)
+{
+	struct campaign_view view;
+	if (c->o.dry_run)
+		return campaign_dry_run(c);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	if (campaign_view_init(&view, c, e) < 0)
+		return EXIT_USAGE;
+	struct runner_options o = {.jobs = (unsigned)c->o.jobs, .recover_ms = RECOVER_MS, .keep_transcripts = c->o.all_transcripts,
+				   .on_decided = campaign_on_decided, .revive = c->embedded ? revive : NULL, .stop = stop_asked, .owner = &view};
+	if (runner_init(&c->runner, &c->env, &o, c->cases, c->n_cases) < 0)
+		return err_set(e, ENOMEM, "out of memory"), EXIT_OURS;
+	runner_run(&c->runner);
+	int exit_code = campaign_report(&view, e);
+	runner_fini(&c->runner);
+	campaign_view_fini(&view);
+	return exit_code;
+}

@@ -1,0 +1,50 @@
+#pragma once
+/*
+ * A campaign: chosen cases against one target, from the options to the reports and the exit code. certify, run and replay are thin
+ * layers over it.
+ */
+#include "harness/run/runner.h"
+#include "harness/target/process.h"
+
+struct campaign_options {
+	bool help;
+	struct opt_strings suites, cases, skips, formats;
+	const char *target, *output;
+	uint64_t seed;
+	bool seed_given;
+	int64_t jobs;
+	uint64_t timeout_ms;
+	bool timeout_given, strict, insecure, dry_run, quiet, no_color, all_transcripts;
+	const char *ca, *fail_on;
+	struct opt_strings server_args; /* for the embedded reference server */
+};
+/* Its table is campaign_options_table, declared in cmd.h. */
+
+struct campaign {
+	struct campaign_options o;
+	struct arena arena;
+	struct target target;
+	struct process reference;  /* when the target is `reference` */
+	bool embedded;
+	bool scratch;              /* write no files, show no progress: replay, selftest */
+	struct loop loop;
+	struct case_env env;
+	struct runner_case *cases;
+	size_t n_cases;
+	struct runner runner;
+	struct result result;      /* valid after campaign_run */
+	const char *command;       /* for the result */
+	void (*on_item)(const struct runner_item *item); /* replay: called in place of the text report; may be NULL */
+};
+
+/*
+ * Reads the options (already parsed), selects the cases, loads or starts the target and looks at it. 0, or an exit code after a sentence
+ * in e: EXIT_USAGE, EXIT_UNREACHABLE, EXIT_OURS.
+ */
+int campaign_init(struct campaign *c, struct err *e);
+/* Runs, writes the reports to the output folder, prints the text report. Returns the exit code of the run. */
+int campaign_run(struct campaign *c, struct err *e);
+void campaign_fini(struct campaign *c);
+
+/* Selects by suites and globs from the tables of suites/; -EINVAL with a sentence for an unknown suite, a glob that matches nothing, an empty selection. */
+int campaign_select(const struct campaign_options *o, struct arena *a, struct runner_case **ret_cases, size_t *ret_n, struct err *e);

@@ -1,0 +1,265 @@
+/* Results as they come: history lines, transcripts, the live line; and the reports at the end. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/base/clock.h"
+#include "harness/base/file.h"
+#include "harness/campaign_internal.h"
+#include "harness/cmd.h"
+#include "suites/suites.h"
+
+enum { DRAW_INTERVAL_US = 60000, TRANSCRIPT_NAME_MAX = 200, SHOWN_ID_MAX = 40 };
+
+static const char *const level_names[] = {[REQ_MUST] = "MUST", [REQ_SHOULD] = "SHOULD", [REQ_INFO] = "INFO"};
+
+/* Items ------------------------------------------------------------------------------------------------------------------------ */
+
+static const char *const *split_ids(struct arena *a, const char *list)
+{
+	size_t n = 0, len;
+	const char *word, *at = list;
+	while (suite_next_id(&at, &word))
+		n++;
+	const char **ids = arena_alloc(a, (n + 1) * sizeof(*ids));
+	at = list;
+	for (size_t i = 0; ids && (len = suite_next_id(&at, &word)); i++)
+		ids[i] = arena_printf(a, "%.*s", (int)len, word);
+	return ids;
+}
+
+static void fill_item(struct campaign_view *v, struct result_item *item, const struct runner_case *rc)
+{
+	const struct test_case *tc = rc->tc;
+	struct arena *a = &v->c->arena;
+	*item = (struct result_item){
+		.id = tc->id,
+		.title = tc->title,
+		.suite = rc->suite,
+		.group = rc->group,
+		.kind = "case",
+		.verdict = VERDICT_ERROR,
+		.level = level_names[tc->level],
+		.rfc = tc->rfc,
+		.requirements = split_ids(a, tc->requirements),
+		.autobahn = split_ids(a, tc->autobahn),
+		.seen = "",
+		.required = "",
+		.explain = tc->explain,
+		.fix = tc->fix,
+		.known = target_known_reason(&v->c->target, tc->id),
+	};
+}
+
+static const char *write_transcript(struct campaign_view *v, const struct runner_item *from)
+{
+	char name[TRANSCRIPT_NAME_MAX];
+	struct arena *a = &v->c->arena;
+	struct buf text;
+	struct err ignored;
+	if (!from->transcript || v->c->scratch)
+		return NULL;
+	snprintf(name, sizeof(name), "transcripts/%s.txt", from->c.tc->id);
+	for (char *slash = strchr(name, '/') + 1; (slash = strchr(slash, '/'));)
+		*slash = '-';
+	mkdir(arena_printf(a, "%s/transcripts", v->c->o.output), 0777);
+	buf_init(&text, TRANSCRIPT_MAX * 2);
+	buf_printf(&text, "%s: %s\n%s, RFC %s\nseed %llu, %s\n\n%s\n", from->c.tc->id, from->c.tc->title, verdict_name(from->verdict), from->c.tc->rfc,
+		   (unsigned long long)v->c->o.seed, v->c->target.echo.text, from->transcript);
+	int r = file_write_atomic(arena_printf(a, "%s/%s", v->c->o.output, name), buf_span(&text), &ignored);
+	buf_fini(&text);
+	return r < 0 ? NULL : arena_strdup(a, name);
+}
+
+static void take(struct campaign_view *v, struct result_item *item, const struct runner_item *from)
+{
+	struct arena *a = &v->c->arena;
+	bool bad = from->verdict == VERDICT_FAIL || from->verdict == VERDICT_WARN;
+	item->verdict = from->verdict;
+	item->seen = from->seen ? from->seen : "";
+	item->required = from->required ? from->required : "";
+	item->note = from->note;
+	item->expected = item->known && bad;
+	item->stale = item->known && from->verdict == VERDICT_PASS;
+	item->evidence = write_transcript(v, from);
+	item->duration_ms = from->finished_us > from->started_us && from->started_us ? (double)(from->finished_us - from->started_us) / 1000 : 0;
+	if (bad || from->verdict == VERDICT_INCONCLUSIVE)
+		item->replay = arena_printf(a, "wsquall replay %s %s", v->c->o.output, item->id);
+}
+
+/* The live line ---------------------------------------------------------------------------------------------------------------- */
+
+static void draw(struct campaign_view *v, const struct result_item *last)
+{
+	uint64_t now = clock_now_us();
+	if (!v->tty || v->c->o.quiet || now - v->last_drawn_us < DRAW_INTERVAL_US)
+		return;
+	v->last_drawn_us = now;
+	const struct runner *r = &v->c->runner;
+	enum { BAR = 24 };
+	char bar[BAR * 3 + 1] = "";
+	size_t filled = r->n ? r->decided * BAR / r->n : 0;
+	for (size_t i = 0; i < BAR; i++)
+		strncat(bar, i < filled ? "\u2588" : "\u2591", sizeof(bar) - strlen(bar) - 1);
+	fprintf(stderr, "\r\033[K  %s %zu/%zu  %u failed  %u warned  %.*s", bar, r->decided, r->n, v->shown[VERDICT_FAIL], v->shown[VERDICT_WARN],
+		v->columns > 80 ? SHOWN_ID_MAX : 16, last->id);
+	fflush(stderr);
+}
+
+static void clear_line(const struct campaign_view *v)
+{
+	if (v->tty && !v->c->o.quiet)
+		fprintf(stderr, "\r\033[K");
+}
+
+static void print_item(struct campaign_view *v, const struct result_item *item)
+{
+	if (v->c->o.quiet || (item->verdict != VERDICT_FAIL && item->verdict != VERDICT_ERROR) || item->expected)
+		return;
+	struct buf line;
+	struct report_options o = {.color = v->tty && !v->c->o.no_color, .width = v->tty ? v->columns : 0};
+	buf_init(&line, 4096);
+	report_text_item_line(&v->c->result, item, &o, &line);
+	clear_line(v);
+	fprintf(stderr, "%s\n", buf_cstr(&line));
+	buf_fini(&line);
+}
+
+void campaign_on_decided(void *owner, const struct runner_item *from)
+{
+	struct campaign_view *v = owner;
+	struct result_item *item = &v->items[from - v->c->runner.items];
+	take(v, item, from);
+	v->shown[item->verdict]++;
+	if (history_append(&v->history, result_item_event(item)) < 0 && !v->history_broken) {
+		v->history_broken = true;
+		fprintf(stderr, "wsquall: history.jsonl can no longer be written; the run goes on\n");
+	}
+	print_item(v, item);
+	draw(v, item);
+}
+
+/* Beginning and end -------------------------------------------------------------------------------------------------------------- */
+
+static void begin_result(struct campaign_view *v)
+{
+	struct campaign *c = v->c;
+	char *started = arena_alloc(&c->arena, CLOCK_RFC3339_LEN);
+	clock_rfc3339(started, CLOCK_RFC3339_LEN);
+	const char **notes = arena_alloc(&c->arena, 4 * sizeof(*notes));
+	size_t n = 0;
+	if (c->target.tls.insecure && c->target.echo.tls)
+		notes[n++] = "TLS verification is off";
+	if (!c->env.has_echo)
+		notes[n++] = "the target does not echo: cases that need an answer to a message are skipped";
+	if (c->env.chatty)
+		notes[n++] = "the target sends messages on its own: messages that nobody sent are not judged";
+	c->result.tool = WSQUALL_VERSION;
+	c->result.seed = c->o.seed;
+	c->result.target_name = c->target.name;
+	c->result.target_url = c->target.echo.text;
+	c->result.started = started;
+	c->result.command = c->command;
+	c->result.items = v->items;
+	c->result.n_items = c->n_cases;
+	c->result.notes = notes;
+	c->result.strict = c->o.strict;
+}
+
+static unsigned terminal_columns(int fd)
+{
+	struct winsize size;
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : REPORT_WIDTH_DEFAULT;
+}
+
+int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *e)
+{
+	*v = (struct campaign_view){.c = c, .tty = isatty(STDERR_FILENO), .started_us = clock_now_us(), .history = {.fd = -1}};
+	v->columns = terminal_columns(STDERR_FILENO);
+	v->items = arena_alloc(&c->arena, c->n_cases * sizeof(*v->items));
+	if (!v->items)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; i < c->n_cases; i++)
+		fill_item(v, &v->items[i], &c->cases[i]);
+	begin_result(v);
+	if (c->scratch) {
+		v->tty = false;
+		c->o.quiet = true;
+		return 0;
+	}
+	int r = history_open(&v->history, arena_printf(&c->arena, "%s/history.jsonl", c->o.output), e);
+	if (r < 0)
+		return r;
+	history_append(&v->history, result_plan_event(&c->result, c->o.strict, c->o.fail_on));
+	if (!c->o.quiet)
+		fprintf(stderr, "wsquall %s: %zu cases against %s, seed %llu\n", WSQUALL_VERSION, c->n_cases, c->target.echo.text,
+			(unsigned long long)c->o.seed);
+	return 0;
+}
+
+void campaign_view_fini(struct campaign_view *v)
+{
+	history_close(&v->history);
+}
+
+static int write_reports(struct campaign_view *v, struct err *e)
+{
+	struct campaign *c = v->c;
+	struct report_options o = {.dir = c->o.output};
+	for (size_t i = 0; i < c->o.formats.len; i++) {
+		int r = report_write_file(report_format_find(c->o.formats.items[i]), &c->result, &o, c->o.output, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void print_text(struct campaign_view *v)
+{
+	struct campaign *c = v->c;
+	bool tty = isatty(STDOUT_FILENO);
+	struct report_options o = {.color = tty && !c->o.no_color && !getenv("NO_COLOR"), .width = tty ? terminal_columns(STDOUT_FILENO) : 0,
+				   .verbose = c->o.quiet ? -1 : 0, .dir = NULL};
+	struct buf text;
+	struct err e;
+	buf_init(&text, REPORT_MAX);
+	if (report_format_find("text")->write(&c->result, &o, &text, &e) == 0) {
+		fwrite(text.p, 1, text.len, stdout);
+		fflush(stdout);
+	}
+	buf_fini(&text);
+}
+
+int campaign_report(struct campaign_view *v, struct err *e)
+{
+	struct campaign *c = v->c;
+	clear_line(v);
+	c->result.duration_ms = (double)(clock_now_us() - v->started_us) / 1000;
+	c->result.abort_reason = c->runner.abort_reason;
+	result_grade(&c->result, c->o.strict, c->o.fail_on);
+	if (c->runner.stopped && c->result.exit_code != EXIT_FAILED)
+		c->result.exit_code = EXIT_STOPPED;
+	history_append(&v->history, result_end_event(&c->result));
+	if (!c->scratch && write_reports(v, e) < 0)
+		return EXIT_USAGE;
+	for (size_t i = 0; c->on_item && i < c->runner.n; i++)
+		c->on_item(&c->runner.items[i]);
+	if (!c->scratch)
+		print_text(v);
+	if (!c->o.quiet)
+		fprintf(stderr, "reports: %s/\n", c->o.output);
+	return c->result.exit_code;
+}
+
+int campaign_dry_run(struct campaign *c)
+{
+	printf("target  %s\nseed    %llu\njobs    %lld\ncases   %zu\n", c->target.echo.text, (unsigned long long)c->o.seed, (long long)c->o.jobs, c->n_cases);
+	for (size_t i = 0; i < c->n_cases; i++) {
+		const struct test_case *tc = c->cases[i].tc;
+		unsigned repeats = tc->repeat ? tc->repeat : 1;
+		printf("%-44s %s\n", tc->id, tc->watch ? "watches every connection" : repeats > 1 ? "several connections in turn" : "one connection");
+	}
+	return EXIT_PASSED;
+}

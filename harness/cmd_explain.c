@@ -1,0 +1,150 @@
+/* wsquall explain: everything known about one case, requirement or Autobahn case. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/near.h"
+#include "harness/cmd.h"
+#include "suites/suites.h"
+
+struct explain_command {
+	bool help;
+};
+const struct opt cmd_explain_options[] = {
+	{.name = "help", .letter = 'h', .type = OPT_FLAG, .flags = OPT_STOP, .offset = offsetof(struct explain_command, help), .help = "this text"},
+	{0},
+};
+
+static void paragraph(struct buf *b, const char *head, const char *text)
+{
+	enum { WIDTH = 88, INDENT = 12 };
+	if (!text || !text[0])
+		return;
+	buf_printf(b, "%-*s", INDENT, head);
+	size_t column = INDENT;
+	while (*text) {
+		size_t len = strcspn(text, " ");
+		if (column > INDENT && column + 1 + len > WIDTH) {
+			buf_printf(b, "\n%*s", INDENT, "");
+			column = INDENT;
+		}
+		buf_printf(b, "%s%.*s", column > INDENT ? " " : "", (int)len, text);
+		column += len + (column > INDENT);
+		text += len;
+		text += strspn(text, " ");
+	}
+	buf_printf(b, "\n");
+}
+
+static bool has_id(const char *list, const char *id)
+{
+	const char *word;
+	for (size_t len; (len = suite_next_id(&list, &word));)
+		if (strlen(id) == len && memcmp(id, word, len) == 0)
+			return true;
+	return false;
+}
+
+static void explain_case(struct buf *b, const struct test_case *tc)
+{
+	static const char *const levels[] = {[REQ_MUST] = "MUST: a deviation is a fail", [REQ_SHOULD] = "SHOULD: a deviation is a warn",
+					     [REQ_INFO] = "recorded, never graded"};
+	static const char *const needs[NEED_COUNT] = {
+#define NEED(NAME, name, why) [NEED_BIT_##NAME] = name,
+#include "harness/run/needs.def"
+#undef NEED
+	};
+	buf_printf(b, "%s\n", tc->id);
+	paragraph(b, "  proves", tc->title);
+	paragraph(b, "  RFC", tc->rfc);
+	paragraph(b, "  level", levels[tc->level]);
+	paragraph(b, "  why", tc->explain);
+	paragraph(b, "  fix", tc->fix);
+	for (int i = 0; i < NEED_COUNT; i++)
+		if (tc->needs & 1u << i)
+			paragraph(b, "  needs", needs[i]);
+	paragraph(b, "  Autobahn", tc->autobahn);
+	const char *list = tc->requirements, *word;
+	for (size_t len; (len = suite_next_id(&list, &word));) {
+		char id[64];
+		snprintf(id, sizeof(id), "%.*s", (int)len, word);
+		const struct requirement *q = suite_find_requirement(id);
+		if (q)
+			buf_printf(b, "  %s (%s, %s): %s\n", q->id, q->level, q->role, q->text);
+	}
+}
+
+static void list_cases(struct buf *b, const char *id, bool autobahn)
+{
+	for (size_t t = 0; t < case_tables_len; t++)
+		for (size_t i = 0; i < case_tables[t].n; i++) {
+			const struct test_case *tc = &case_tables[t].cases[i];
+			if (has_id(autobahn ? tc->autobahn : tc->requirements, id))
+				buf_printf(b, "  %-40s %s\n", tc->id, tc->title);
+		}
+}
+
+static bool explain(struct buf *b, const char *id)
+{
+	const struct test_case *tc = suite_find_case(id);
+	const struct requirement *q = suite_find_requirement(id);
+	if (tc) {
+		explain_case(b, tc);
+		return true;
+	}
+	if (q) {
+		buf_printf(b, "%s: RFC %s section %s, %s, %s\n", q->id, q->rfc, q->section, q->level, q->role);
+		paragraph(b, "  says", q->text);
+		paragraph(b, "  no case", q->hole);
+		list_cases(b, id, false);
+		return true;
+	}
+	for (size_t i = 0; i < autobahn_cases_len; i++)
+		if (strcmp(autobahn_cases[i].id, id) == 0) {
+			buf_printf(b, "Autobahn %s, %s: %s\n", id, autobahn_cases[i].group, autobahn_cases[i].what);
+			paragraph(b, "  note", autobahn_cases[i].note);
+			list_cases(b, id, true);
+			return true;
+		}
+	return false;
+}
+
+static int unknown(const struct command *c, const char *id)
+{
+	enum { NAMES_MAX = 4096 };
+	static const char *names[NAMES_MAX];
+	struct err e;
+	size_t n = 0;
+	for (size_t t = 0; t < case_tables_len; t++)
+		for (size_t i = 0; i < case_tables[t].n && n < NAMES_MAX; i++)
+			names[n++] = case_tables[t].cases[i].id;
+	for (size_t i = 0; i < requirements_len && n < NAMES_MAX; i++)
+		names[n++] = requirements[i].id;
+	const char *near = near_word(id, names, n);
+	err_set(&e, EINVAL, "nothing is called '%.80s'%s%s%s", id, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return cmd_usage_error(c, &e);
+}
+
+int cmd_explain(const struct command *c, int argc, char **argv)
+{
+	struct explain_command o = {0};
+	struct opt_strings words;
+	struct arena a;
+	struct err e;
+	struct buf b;
+	arena_init(&a, 1 << 20);
+	buf_init(&b, 1 << 20);
+	int code;
+	if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
+		code = cmd_usage_error(c, &e);
+	else if (o.help)
+		code = cmd_print_help(c);
+	else if (words.len != 1)
+		err_set(&e, EINVAL, "explain takes one id, of a case, a requirement (6455-5.5-a) or an Autobahn case (7.9.1)"), code = cmd_usage_error(c, &e);
+	else if (!explain(&b, words.items[0]))
+		code = unknown(c, words.items[0]);
+	else
+		code = cmd_print(&b);
+	buf_fini(&b);
+	arena_fini(&a);
+	return code;
+}

@@ -1,0 +1,231 @@
+/* wsquall list: the tables, as text or JSON lines. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/json.h"
+#include "harness/base/near.h"
+#include "harness/cmd.h"
+#include "harness/selftest.h"
+#include "reports/report.h"
+#include "suites/suites.h"
+
+enum { LIST_MAX = 16 << 20 };
+
+struct list_command {
+	int format;
+	bool help;
+};
+static const char *const formats[] = {"text", "json", NULL};
+const struct opt cmd_list_options[] = {
+	{.name = "format", .letter = 'f', .type = OPT_ENUM, .choices = formats, .offset = offsetof(struct list_command, format), .def = "text",
+	 .help = "how to print"},
+	{.name = "help", .letter = 'h', .type = OPT_FLAG, .flags = OPT_STOP, .offset = offsetof(struct list_command, help), .help = "this text"},
+	{0},
+};
+
+/* One line of a list: the id, then columns. As JSON an object with the keys that `keys` names. */
+struct lister {
+	struct buf out;
+	bool json;
+	int width;
+};
+
+static void row(struct lister *l, const char *const *keys, const char *const *values, size_t n)
+{
+	if (!l->json) {
+		buf_printf(&l->out, "%-*s", l->width, values[0]);
+		for (size_t i = 1; i < n; i++)
+			if (values[i] && values[i][0])
+				buf_printf(&l->out, "  %s", values[i]);
+		buf_printf(&l->out, "\n");
+		return;
+	}
+	json_t *object = json_object();
+	for (size_t i = 0; i < n; i++)
+		json_object_set_new(object, keys[i], values[i] ? json_text(span_str(values[i])) : json_null());
+	json_append(&l->out, object);
+	buf_append_u8(&l->out, '\n');
+	json_decref(object);
+}
+#define ROW(l, KEYS, ...) \
+	do { \
+		const char *const values_[] = {__VA_ARGS__}; \
+		row((l), (KEYS), values_, ARRAY_LEN(values_)); \
+	} while (0)
+
+static const char *const about_keys[] = {"id", "about"};
+
+static void list_suites(struct lister *l)
+{
+	l->width = 14;
+	for (size_t t = 0; t < case_tables_len; t++) {
+		char count[32], group[64];
+		snprintf(count, sizeof(count), "%4zu cases", case_tables[t].n);
+		snprintf(group, sizeof(group), "%-14s", case_tables[t].group);
+		static const char *const keys[] = {"suite", "group", "cases", "about"};
+		ROW(l, keys, case_tables[t].suite, group, count, case_tables[t].about);
+	}
+	static const char *const keys[] = {"suite", "group", "cases", "about"};
+	ROW(l, keys, "selftest", "              ", "          ", "every deliberate defect of the reference server must be caught by the cases it names");
+}
+
+static void list_cases(struct lister *l)
+{
+	static const char *const keys[] = {"id", "level", "rfc", "title", "requirements", "autobahn"};
+	static const char *const levels[] = {[REQ_MUST] = "MUST  ", [REQ_SHOULD] = "SHOULD", [REQ_INFO] = "INFO  "};
+	l->width = 44;
+	for (size_t t = 0; t < case_tables_len; t++)
+		for (size_t i = 0; i < case_tables[t].n; i++) {
+			const struct test_case *tc = &case_tables[t].cases[i];
+			char rfc[32];
+			snprintf(rfc, sizeof(rfc), "%-14s", tc->rfc);
+			if (l->json)
+				ROW(l, keys, tc->id, levels[tc->level], tc->rfc, tc->title, tc->requirements, tc->autobahn);
+			else
+				ROW(l, keys, tc->id, levels[tc->level], rfc, tc->title);
+		}
+}
+
+/* Ids of the cases whose list (requirements or Autobahn ids) names `id`. */
+static void cases_of(struct buf *b, const char *id, bool autobahn)
+{
+	for (size_t t = 0; t < case_tables_len; t++)
+		for (size_t i = 0; i < case_tables[t].n; i++) {
+			const struct test_case *tc = &case_tables[t].cases[i];
+			const char *list = autobahn ? tc->autobahn : tc->requirements, *word;
+			for (size_t len; (len = suite_next_id(&list, &word));)
+				if (strlen(id) == len && memcmp(id, word, len) == 0)
+					buf_printf(b, "%s%s", b->len ? " " : "", tc->id);
+		}
+}
+
+static void list_requirements(struct lister *l)
+{
+	static const char *const keys[] = {"id", "level", "role", "cases", "hole"};
+	l->width = 16;
+	size_t covered = 0, holes = 0, unexplained = 0;
+	for (size_t i = 0; i < requirements_len; i++) {
+		const struct requirement *q = &requirements[i];
+		struct buf b;
+		char hole[400] = "", level[16];
+		buf_init(&b, 1 << 16);
+		cases_of(&b, q->id, false);
+		covered += b.len > 0;
+		holes += b.len == 0 && q->hole;
+		unexplained += b.len == 0 && !q->hole;
+		snprintf(level, sizeof(level), "%-10s", q->level);
+		if (!b.len)
+			snprintf(hole, sizeof(hole), "- %s", q->hole ? q->hole : "UNEXPLAINED HOLE");
+		ROW(l, keys, q->id, level, l->json ? q->role : NULL, buf_cstr(&b), hole);
+		buf_fini(&b);
+	}
+	if (!l->json)
+		buf_printf(&l->out, "\n%zu requirements: %zu have cases, %zu have an explained hole, %zu unexplained\n", requirements_len, covered, holes,
+			   unexplained);
+}
+
+static void list_autobahn(struct lister *l)
+{
+	static const char *const keys[] = {"id", "cases", "note"};
+	l->width = 8;
+	for (size_t i = 0; i < autobahn_cases_len; i++) {
+		struct buf b;
+		buf_init(&b, 1 << 16);
+		cases_of(&b, autobahn_cases[i].id, true);
+		ROW(l, keys, autobahn_cases[i].id, buf_cstr(&b), l->json ? autobahn_cases[i].note : NULL);
+		buf_fini(&b);
+	}
+}
+
+static void list_reports(struct lister *l)
+{
+	static const char *const keys[] = {"id", "file", "about"};
+	l->width = 10;
+	for (size_t i = 0; i < report_formats_len; i++)
+		ROW(l, keys, report_formats[i].name, report_formats[i].file, report_formats[i].about);
+}
+
+static void list_watches(struct lister *l)
+{
+	l->width = 22;
+#define WATCH(NAME, text) ROW(l, about_keys, #NAME, text);
+#include "harness/run/watch.def"
+#undef WATCH
+}
+
+static void list_needs(struct lister *l)
+{
+	l->width = 16;
+#define NEED(NAME, name, why) ROW(l, about_keys, name, why);
+#include "harness/run/needs.def"
+#undef NEED
+}
+
+static void list_verdicts(struct lister *l)
+{
+	l->width = 14;
+#define LIST_VERDICT(NAME, name, about) ROW(l, about_keys, name, about);
+	VERDICTS(LIST_VERDICT)
+#undef LIST_VERDICT
+}
+
+static void list_defects(struct lister *l)
+{
+	static const char *const keys[] = {"id", "about", "catches"};
+	struct selftest_defects defects;
+	struct err e;
+	l->width = 34;
+	if (selftest_defects_load(&defects, &e) < 0) {
+		fprintf(stderr, "wsquall: %s\n", e.text);
+		return;
+	}
+	for (size_t i = 0; i < defects.n; i++)
+		ROW(l, keys, defects.list[i].name, defects.list[i].about, l->json ? defects.list[i].catches : NULL);
+	selftest_defects_free(&defects);
+}
+
+static const struct {
+	const char *name;
+	void (*list)(struct lister *l);
+} lists[] = {
+	{"suites", list_suites}, {"cases", list_cases}, {"requirements", list_requirements}, {"autobahn", list_autobahn}, {"watches", list_watches},
+	{"needs", list_needs}, {"defects", list_defects}, {"reports", list_reports}, {"verdicts", list_verdicts},
+};
+
+static int list_one(const struct command *c, const char *name, bool json)
+{
+	const char *names[ARRAY_LEN(lists)];
+	struct lister l = {.json = json};
+	struct err e;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		names[i] = lists[i].name;
+		if (strcmp(name, lists[i].name) != 0)
+			continue;
+		buf_init(&l.out, LIST_MAX);
+		lists[i].list(&l);
+		return cmd_print(&l.out);
+	}
+	const char *near = near_word(name, names, ARRAY_LEN(lists));
+	err_set(&e, EINVAL, "there is no list '%.60s'%s%s%s", name, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+	return cmd_usage_error(c, &e);
+}
+
+int cmd_list(const struct command *c, int argc, char **argv)
+{
+	struct list_command o = {0};
+	struct opt_strings words;
+	struct arena a;
+	struct err e;
+	arena_init(&a, 1 << 20);
+	int code;
+	if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
+		code = cmd_usage_error(c, &e);
+	else if (o.help)
+		code = cmd_print_help(c);
+	else if (words.len != 1)
+		err_set(&e, EINVAL, "list takes one of %s", c->synopsis), code = cmd_usage_error(c, &e);
+	else
+		code = list_one(c, words.items[0], o.format == 1);
+	arena_fini(&a);
+	return code;
+}

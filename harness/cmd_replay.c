@@ -1,0 +1,60 @@
+/* wsquall replay: one case of an earlier result again, with its seed, every octet shown. */
+#include <stdio.h>
+#include <string.h>
+
+#include "harness/base/near.h"
+#include "harness/campaign.h"
+#include "harness/cmd.h"
+#include "harness/cmd_campaign.h"
+#include "suites/suites.h"
+
+static int load(struct campaign *campaign, const char *path, const char *id, struct err *e)
+{
+	struct result old;
+	if (result_load(path, &campaign->arena, &old, e) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < old.n_items; i++) {
+		if (strcmp(old.items[i].id, id) != 0)
+			continue;
+		if (!campaign->o.seed_given)
+			campaign->o.seed = old.seed;
+		campaign->o.seed_given = true;
+		if (!campaign->o.target)
+			campaign->o.target = old.target_name && strcmp(old.target_name, "reference") == 0 ? "reference" : old.target_url;
+		return 0;
+	}
+	const char *names[1024];
+	size_t n = old.n_items < ARRAY_LEN(names) ? old.n_items : ARRAY_LEN(names);
+	for (size_t i = 0; i < n; i++)
+		names[i] = old.items[i].id;
+	const char *near = near_word(id, names, n);
+	return err_set(e, EINVAL, "%s has no case '%.80s'%s%s%s", path, id, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+static void show(const struct runner_item *item)
+{
+	printf("%s: %s\n", item->c.tc->id, item->c.tc->title);
+	printf("verdict   %s\nseen      %s\nrequired  %s\n", verdict_name(item->verdict), item->seen ? item->seen : "", item->required ? item->required : "");
+	if (item->note)
+		printf("note      %s\n", item->note);
+	printf("\n%s", item->transcript ? item->transcript : "");
+}
+
+int cmd_replay(const struct command *c, int argc, char **argv)
+{
+	struct campaign campaign = {0};
+	struct opt_strings words;
+	struct err e = {0};
+	int code = cmd_campaign_options(c, &campaign, argc, argv, &words);
+	if (code >= 0)
+		return code;
+	if (words.len != 2)
+		return cmd_campaign_refuse(c, &campaign, "replay takes a result (a file or its folder) and the id of a case");
+	if (load(&campaign, words.items[0], words.items[1], &e) < 0)
+		return cmd_campaign_refuse(c, &campaign, e.text);
+	campaign.o.cases = (struct opt_strings){.items = &words.items[1], .len = 1};
+	campaign.o.all_transcripts = true;
+	campaign.scratch = true;
+	campaign.on_item = show;
+	return cmd_campaign_run(c, &campaign);
+}

@@ -1,0 +1,133 @@
+/*
+ * Waiting for the end of a connection. A target that shows no reaction is asked: by a Ping after a violation (its Pong proves that the
+ * violation was overlooked), by our own Close when it sent a Close and leaves TCP open. Only the last resort is the deadline.
+ */
+#include "harness/base/clock.h"
+#include "harness/run/interp_internal.h"
+
+enum {
+	TCP_OPEN_FACTOR = 5, /* TCP still open this many times slow_ms after the Closes: given up and graded `tcp_open` */
+	ENDS_FACTOR_MAX = 4, /* a target that keeps sending is waited for this many deadlines */
+};
+
+static const struct end_rule *rule(const struct case_run *run)
+{
+	return &run->at->end;
+}
+
+static uint32_t elapsed_ms(const struct case_run *run)
+{
+	return (uint32_t)((clock_now_us() - run->ends_since_us) / 1000);
+}
+
+static void decide(struct case_run *run)
+{
+	struct buf seen, required;
+	buf_init(&seen, SEEN_TEXT_MAX);
+	buf_init(&required, SEEN_TEXT_MAX);
+	run->end.our_code = run->conn.we_closed ? run->our_code : -2;
+	run->end.waited_ms = elapsed_ms(run);
+	enum grade grade = judge_end(rule(run), &run->end, &seen, &required);
+	bool timed = !run->end.eof && !run->end.rst && !run->end.error;
+	if (grade < GRADE_NOTE && (timed || rule(run)->slow_ms || rule(run)->slow_close_ms || !run->end.close))
+		run->soft = true;
+	case_grade(run, grade, buf_cstr(&required), "%s", buf_cstr(&seen));
+	if (run->end.rst && !run->end.close && run->bad)
+		case_note(run, "RST: a Close frame may have been lost with it");
+	buf_fini(&seen);
+	buf_fini(&required);
+	run->at++;
+	run->wait = WAIT_NOTHING;
+	timer_stop(&run->timer);
+	case_advance(run);
+}
+
+static void on_tcp_open(void *owner)
+{
+	struct case_run *run = owner;
+	run->end.we_dropped = true;
+	conn_fin(&run->conn);
+	decide(run);
+}
+
+/* A Close frame came and TCP is open: a client would answer it now. */
+static void on_answer_close(void *owner)
+{
+	struct case_run *run = owner;
+	if (!run->conn.we_closed && conn_alive(&run->conn) && !run->sync_lost) {
+		int code = run->end.close_body ? run->end.code : -1;
+		case_send_close(run, code, (struct span){0});
+		run->our_code = -2;
+		run->chop = run->cut = 0;
+		case_flush(run);
+	}
+	case_wait_for(run, WAIT_ENDS, run->env->patience_ms, on_tcp_open);
+}
+
+/* Octets that keep coming move the deadline; not for ever. */
+static void on_deadline(void *owner)
+{
+	struct case_run *run = owner;
+	uint64_t now = clock_now_us(), timeout_us = (uint64_t)run->env->timeout_ms * 1000;
+	if (now - run->conn.last_read_us < timeout_us / 2 && elapsed_ms(run) < run->env->timeout_ms * ENDS_FACTOR_MAX)
+		case_wait_for(run, WAIT_ENDS, run->env->timeout_ms / 2, on_deadline);
+	else
+		decide(run);
+}
+
+static void ask(void *owner)
+{
+	struct case_run *run = owner;
+	run->ends_phase = ENDS_ASKED;
+	if (run->bad && conn_alive(&run->conn) && !run->sync_lost && !run->conn.we_closed) {
+		run->chop = run->cut = 0;
+		case_send_ping(run, "overlooked");
+	}
+	if (rule(run)->open >= GRADE_NOTE)
+		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, on_deadline);
+	else
+		case_wait_for(run, WAIT_ENDS, run->env->timeout_ms, on_deadline);
+}
+
+static void after_close_frame(struct case_run *run)
+{
+	run->ends_phase = ENDS_ANSWERED;
+	if (!run->bad && !run->conn.we_closed && conn_alive(&run->conn)) {
+		/* The target began the closing handshake: answer at once (5.5.1). */
+		case_send_close(run, run->end.close_body ? run->end.code : -1, (struct span){0});
+		run->our_code = -2;
+		case_flush(run);
+	}
+	run->end.close_ms = elapsed_ms(run);
+	run->ends_since_us = clock_now_us();
+	if (rule(run)->slow_ms)
+		case_wait_for(run, WAIT_ENDS, rule(run)->slow_ms * TCP_OPEN_FACTOR, on_tcp_open);
+	else
+		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, run->bad ? on_answer_close : on_tcp_open);
+}
+
+void case_ends_event(struct case_run *run)
+{
+	if (run->end.eof || run->end.rst || run->end.error) {
+		decide(run);
+		return;
+	}
+	if (run->end.close && run->ends_phase != ENDS_ANSWERED)
+		after_close_frame(run);
+}
+
+void case_ends_start(struct case_run *run)
+{
+	run->wait = WAIT_ENDS;
+	run->ends_phase = ENDS_WATCHING;
+	run->ends_since_us = clock_now_us();
+	if (run->end.eof || run->end.rst || run->end.error || run->end.close) {
+		case_ends_event(run);
+		return;
+	}
+	bool asks = run->bad || rule(run)->open >= GRADE_NOTE;
+	if (asks)
+		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, ask);
+	else
+		case_wait_for(run, WAIT_ENDS, run->env->timeout_ms, on_deadline);
+}

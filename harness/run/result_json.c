@@ -1,0 +1,216 @@
+/*
+ * A result as JSON and as the lines of a history. The members' names are written here once for writing and in
+ * result_load.c once for reading; the test of the round trip holds the two together.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "harness/base/json.h"
+#include "harness/run/result.h"
+
+/* Puts a new reference into an object; sticks to the first failure, so that a caller looks once. A NULL value is a
+ * failure. */
+static void put(json_t *o, int *r, const char *key, json_t *value)
+{
+	if (json_object_set_new(o, key, value) < 0)
+		*r = -ENOMEM;
+}
+
+/* NULL is left out. */
+static void put_text(json_t *o, int *r, const char *key, const char *text)
+{
+	if (text)
+		put(o, r, key, json_text(span_str(text)));
+}
+
+static json_t *milliseconds(double ms)
+{
+	double rounded = isfinite(ms) && ms > 0 && ms < 1e15 ? round(ms * 1000) / 1000 : 0;
+	return rounded == floor(rounded) ? json_integer((json_int_t)rounded) : json_real(rounded);
+}
+
+static json_t *texts(const char *const *list)
+{
+	json_t *array = json_array();
+	for (; list && *list && array; list++)
+		if (json_array_append_new(array, json_text(span_str(*list))) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	return array;
+}
+
+static json_t *finish(json_t *o, int r)
+{
+	if (r == 0)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+/* What the case row says, before anything has run. */
+static void put_identity(json_t *o, int *r, const struct result_item *item)
+{
+	put_text(o, r, "id", item->id);
+	put_text(o, r, "title", item->title);
+	put_text(o, r, "kind", item->kind);
+	put_text(o, r, "suite", item->suite);
+	put_text(o, r, "group", item->group);
+	put_text(o, r, "level", item->level);
+	put_text(o, r, "rfc", item->rfc);
+}
+
+static void put_item(json_t *o, int *r, const struct result_item *item)
+{
+	put_identity(o, r, item);
+	put(o, r, "verdict", json_string(verdict_name(item->verdict)));
+	put(o, r, "expected", json_boolean(item->expected));
+	put_text(o, r, "known", item->known);
+	if (item->stale)
+		put(o, r, "stale", json_true());
+	put(o, r, "requirements", texts(item->requirements));
+	put(o, r, "autobahn", texts(item->autobahn));
+	put_text(o, r, "seen", item->seen);
+	put_text(o, r, "required", item->required);
+	put_text(o, r, "note", item->note);
+	put_text(o, r, "explain", item->explain);
+	put_text(o, r, "fix", item->fix);
+	put_text(o, r, "evidence", item->evidence);
+	put_text(o, r, "replay", item->replay);
+	put(o, r, "duration_ms", milliseconds(item->duration_ms));
+}
+
+json_t *result_item_to_json(const struct result_item *item)
+{
+	int r = 0;
+	json_t *o = json_object();
+	put_item(o, &r, item);
+	return finish(o, r);
+}
+
+static json_t *seed_to_json(uint64_t seed)
+{
+	char digits[24];
+	if (seed < 1ull << 53)
+		return json_integer((json_int_t)seed);
+	snprintf(digits, sizeof(digits), "%llu", (unsigned long long)seed);
+	return json_string(digits);
+}
+
+/* What result.json and the plan begin with. */
+static void put_head(json_t *o, int *r, const struct result *result)
+{
+	put_text(o, r, "tool", result->tool);
+	put(o, r, "seed", seed_to_json(result->seed));
+	json_t *target = json_object();
+	put_text(target, r, "name", result->target_name);
+	put_text(target, r, "url", result->target_url);
+	put_text(target, r, "server", result->target_server);
+	put(o, r, "target", target);
+	put_text(o, r, "started", result->started);
+	put_text(o, r, "command", result->command);
+}
+
+static json_t *grade_to_json(const struct result *result)
+{
+	if (!result->grade)
+		return json_null();
+	int r = 0;
+	json_t *o = json_object();
+	put(o, &r, "letter", json_stringn(&result->grade, 1));
+	put(o, &r, "score", json_integer(result->score));
+	json_t *caps = json_array();
+	for (size_t i = 0; i < result->n_caps; i++)
+		if (json_array_append_new(caps, json_pack("{s:s,s:s}", "letter", result->caps[i].letter, "why",
+							  result->caps[i].why)) < 0)
+			r = -ENOMEM;
+	put(o, &r, "caps", caps);
+	return finish(o, r);
+}
+
+static json_t *counts_to_json(const struct result *result)
+{
+	int r = 0;
+	json_t *o = json_object();
+	for (int v = 0; v < VERDICT_COUNT; v++)
+		put(o, &r, verdict_name(v), json_integer(result->counts[v]));
+	put(o, &r, "expected", json_integer(result->expected));
+	put(o, &r, "stale", json_integer(result->stale));
+	return finish(o, r);
+}
+
+static json_t *items_to_json(const struct result *result)
+{
+	json_t *array = json_array();
+	for (size_t i = 0; i < result->n_items && array; i++)
+		if (json_array_append_new(array, result_item_to_json(&result->items[i])) < 0) {
+			json_decref(array);
+			array = NULL;
+		}
+	return array;
+}
+
+json_t *result_to_json(const struct result *result)
+{
+	int r = 0;
+	json_t *o = json_object();
+	put(o, &r, "schema", json_string(RESULT_SCHEMA));
+	put_head(o, &r, result);
+	put(o, &r, "duration_ms", milliseconds(result->duration_ms));
+	put_text(o, &r, "verdict", result->verdict);
+	put_text(o, &r, "why", result->why);
+	put(o, &r, "strict", json_boolean(result->strict));
+	put(o, &r, "exit", json_integer(result->exit_code));
+	put_text(o, &r, "abort_reason", result->abort_reason);
+	put(o, &r, "grade", grade_to_json(result));
+	put(o, &r, "counts", counts_to_json(result));
+	put(o, &r, "notes", texts(result->notes));
+	put(o, &r, "results", items_to_json(result));
+	return finish(o, r);
+}
+
+/* --- history --- */
+
+static json_t *event_new(const char *name, int *r)
+{
+	json_t *o = json_object();
+	put(o, r, "event", json_string(name));
+	return o;
+}
+
+json_t *result_plan_event(const struct result *result, bool strict, const char *fail_on)
+{
+	int r = 0;
+	json_t *o = event_new("plan", &r);
+	put(o, &r, "schema", json_string(HISTORY_SCHEMA));
+	put_head(o, &r, result);
+	put(o, &r, "strict", json_boolean(strict));
+	put_text(o, &r, "fail_on", fail_on);
+	json_t *cases = json_array();
+	for (size_t i = 0; i < result->n_items; i++) {
+		json_t *item = json_object();
+		put_identity(item, &r, &result->items[i]);
+		if (json_array_append_new(cases, item) < 0)
+			r = -ENOMEM;
+	}
+	put(o, &r, "cases", cases);
+	return finish(o, r);
+}
+
+json_t *result_item_event(const struct result_item *item)
+{
+	int r = 0;
+	json_t *o = event_new("result", &r);
+	put_item(o, &r, item);
+	return finish(o, r);
+}
+
+json_t *result_end_event(const struct result *result)
+{
+	int r = 0;
+	json_t *o = event_new("end", &r);
+	put(o, &r, "duration_ms", milliseconds(result->duration_ms));
+	put_text(o, &r, "abort_reason", result->abort_reason);
+	put(o, &r, "notes", texts(result->notes));
+	return finish(o, r);
+}

@@ -1,0 +1,385 @@
+/* The scheduler: a parallel phase, then a phase in which each doubtful case runs alone. */
+#include "harness/run/runner.h"
+
+#include <stdlib.h>
+
+#include "harness/base/clock.h"
+
+enum {
+	RUNNER_ARENA_MAX = 256 << 20,
+	RECOVER_POLL_MS = 50,
+	DEATHS_MAX = 200, /* a target that dies more often is given up */
+};
+
+static void pump(struct runner *r);
+static void start_canary(struct runner *r);
+
+static const struct test_case canary = {
+	.id = "canary/alive",
+	.title = "A fresh connection works",
+	.rfc = "6455 4.2.2",
+	.steps = (const struct step[]){{.kind = STEP_HTTP, .http = {.open = GRADE_PASS}}, {.kind = STEP_END}},
+};
+
+/* uv remembers a stop that comes before the run. */
+static void quit(struct runner *r)
+{
+	if (r->looping)
+		loop_stop(r->env->loop);
+}
+
+/* Deciding ------------------------------------------------------------------------------------------------------------------- */
+
+static const char *keep(struct runner *r, const char *s)
+{
+	return s ? arena_strdup(&r->arena, s) : NULL;
+}
+
+static void tell(struct runner *r, struct runner_item *item)
+{
+	if (r->o.on_decided)
+		r->o.on_decided(r->o.owner, item);
+}
+
+static void decide(struct runner *r, struct runner_item *item, enum verdict v)
+{
+	if (item->state != RUNNER_DECIDED)
+		r->decided++;
+	item->state = RUNNER_DECIDED;
+	item->verdict = v;
+	tell(r, item);
+}
+
+static void take_outcome(struct runner *r, struct runner_item *item, const struct case_run *run)
+{
+	const struct case_outcome *o = case_run_outcome(run);
+	item->seen = keep(r, o->seen);
+	item->required = keep(r, o->required);
+	item->note = keep(r, o->note);
+	free(TAKE_PTR(item->transcript));
+	if (o->verdict == VERDICT_PASS && !r->o.keep_transcripts)
+		return;
+	struct buf text;
+	buf_init(&text, TRANSCRIPT_MAX);
+	case_run_transcript(run, &text);
+	item->transcript = strdup(buf_cstr(&text));
+	buf_fini(&text);
+}
+
+static void add_note(struct runner *r, struct runner_item *item, const char *text)
+{
+	item->note = item->note ? arena_printf(&r->arena, "%s; %s", item->note, text) : keep(r, text);
+}
+
+/* The target died ------------------------------------------------------------------------------------------------------------ */
+
+static void mark_suspects(struct runner *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct runner_item *item = &r->items[i];
+		bool since = item->finished_us >= r->last_alive_us && item->started_us;
+		if (item->state == RUNNER_RUNNING || (item->state == RUNNER_DECIDED && since && !item->c.tc->watch && item->verdict != VERDICT_SKIP))
+			item->suspect = true;
+		if (item->suspect && item->state == RUNNER_DECIDED) {
+			item->state = RUNNER_AGAIN;
+			r->decided--;
+		}
+	}
+}
+
+static void killed_by(struct runner *r, struct runner_item *item)
+{
+	item->killed = true;
+	item->seen = keep(r, "the target did not survive: no new connection works afterwards");
+	item->required = keep(r, "a target that goes on serving others");
+	decide(r, item, VERDICT_FAIL);
+}
+
+static void abandon(struct runner *r)
+{
+	struct runner_item *only = NULL;
+	unsigned suspects = 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].state != RUNNER_DECIDED && r->items[i].suspect) {
+			only = &r->items[i];
+			suspects++;
+		}
+	r->abort_reason = suspects == 1 ? arena_printf(&r->arena, "the target stopped answering after %s", only->c.tc->id)
+					: arena_printf(&r->arena, "the target stopped answering; %u cases were under way", suspects);
+	if (suspects == 1)
+		killed_by(r, only);
+	for (size_t i = 0; i < r->n; i++) {
+		struct runner_item *item = &r->items[i];
+		if (item->state == RUNNER_DECIDED)
+			continue;
+		item->required = NULL;
+		item->seen = item->suspect ? "under way when the target stopped answering: it may be what the target did not survive"
+					   : "not run: the target no longer answered";
+		decide(r, item, item->suspect ? VERDICT_INCONCLUSIVE : VERDICT_ERROR);
+	}
+	quit(r);
+}
+
+static void on_recover_poll(void *owner)
+{
+	start_canary(owner);
+}
+
+static void recovered(struct runner *r)
+{
+	r->lost = false;
+	r->canary_alive = true;
+	pump(r);
+}
+
+/* Canary --------------------------------------------------------------------------------------------------------------------- */
+
+static void target_lost(struct runner *r)
+{
+	if (!r->lost) {
+		r->lost = true;
+		r->deaths++;
+		r->lost_since_us = clock_now_us();
+		if (r->again_phase && r->again_at < r->n && r->items[r->again_at].finished_us)
+			killed_by(r, &r->items[r->again_at]);
+		else
+			mark_suspects(r);
+	}
+	if (r->running)
+		return; /* on_case_done comes back here */
+	if (r->deaths > DEATHS_MAX) {
+		abandon(r);
+		return;
+	}
+	if (r->o.revive)
+		r->o.revive(r->o.owner);
+	timer_start(&r->recover, r->env->loop, RECOVER_POLL_MS, on_recover_poll, r);
+}
+
+static void on_canary(void *owner, struct case_run *run)
+{
+	struct runner *r = owner;
+	const struct case_outcome *o = case_run_outcome(run);
+	bool alive = o->verdict == VERDICT_PASS;
+	r->canary = NULL;
+	case_run_free(run);
+	if (alive) {
+		r->last_alive_us = clock_now_us();
+		recovered(r);
+		return;
+	}
+	if (r->lost && clock_now_us() - r->lost_since_us > (uint64_t)r->o.recover_ms * 1000) {
+		abandon(r);
+		return;
+	}
+	target_lost(r);
+}
+
+static void start_canary(struct runner *r)
+{
+	r->canary_wanted = false;
+	if (r->canary)
+		return;
+	if (case_run_new(r->env, &canary, on_canary, r, &r->canary) < 0)
+		abandon(r);
+}
+
+/* Cases ---------------------------------------------------------------------------------------------------------------------- */
+
+static struct runner_item *item_of(struct runner *r, const struct case_run *run, size_t *ret_slot)
+{
+	for (size_t slot = 0; slot < r->o.jobs; slot++)
+		if (r->runs[slot] == run) {
+			*ret_slot = slot;
+			for (size_t i = 0; i < r->n; i++)
+				if (r->items[i].state == RUNNER_RUNNING && r->items[i].c.tc == case_run_case(run))
+					return &r->items[i];
+		}
+	return NULL;
+}
+
+static void on_case_done(void *owner, struct case_run *run)
+{
+	struct runner *r = owner;
+	size_t slot = 0;
+	struct runner_item *item = item_of(r, run, &slot);
+	const struct case_outcome *o = case_run_outcome(run);
+	bool doubtful = o->soft && o->verdict != VERDICT_PASS;
+	const char *first_seen = r->again_phase ? item->seen : NULL;
+	enum verdict verdict = o->verdict;
+
+	r->runs[slot] = NULL;
+	r->running--;
+	item->finished_us = clock_now_us();
+	if (!o->no_connection && !doubtful)
+		r->last_alive_us = item->started_us > r->last_alive_us ? item->started_us : r->last_alive_us;
+	take_outcome(r, item, run);
+	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect)
+		r->canary_wanted = true;
+	case_run_free(run);
+	if (r->lost && !r->again_phase) {
+		item->suspect = true;
+		item->state = RUNNER_AGAIN;
+	} else if (doubtful && !r->again_phase) {
+		item->state = RUNNER_AGAIN;
+	} else {
+		if (first_seen && verdict == VERDICT_PASS && !item->suspect)
+			add_note(r, item, arena_printf(&r->arena, "among others it gave: %s; alone it passes", first_seen));
+		decide(r, item, verdict);
+	}
+	if (r->lost)
+		target_lost(r);
+	else
+		pump(r);
+}
+
+static bool start(struct runner *r, struct runner_item *item)
+{
+	const char *missing = case_missing(r->env, item->c.tc);
+	if (missing) {
+		item->seen = missing;
+		decide(r, item, VERDICT_SKIP);
+		return true;
+	}
+	size_t slot = 0;
+	while (r->runs[slot])
+		slot++;
+	if (case_run_new(r->env, item->c.tc, on_case_done, r, &r->runs[slot]) < 0) {
+		item->seen = "out of memory";
+		decide(r, item, VERDICT_ERROR);
+		return true;
+	}
+	item->state = RUNNER_RUNNING;
+	item->started_us = clock_now_us();
+	item->finished_us = 0;
+	r->running++;
+	return false;
+}
+
+static void stop_now(struct runner *r)
+{
+	r->stopped = true;
+	r->abort_reason = "the run was stopped";
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].state != RUNNER_DECIDED) {
+			r->items[i].seen = "not run: the run was stopped";
+			decide(r, &r->items[i], VERDICT_ERROR);
+		}
+	quit(r);
+}
+
+/* Alone: one case, then, when there is a reason, a canary, then the next. */
+static void pump_again(struct runner *r)
+{
+	if (r->running || r->canary)
+		return;
+	if (r->canary_wanted) {
+		start_canary(r);
+		return;
+	}
+	for (r->again_at = 0; r->again_at < r->n; r->again_at++)
+		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]))
+			return;
+	quit(r);
+}
+
+static void pump(struct runner *r)
+{
+	if (r->stopped || r->abort_reason)
+		return;
+	if (r->o.stop && r->o.stop(r->o.owner)) {
+		stop_now(r);
+		return;
+	}
+	if (!r->again_phase) {
+		if (r->canary_wanted)
+			start_canary(r);
+		while (r->next < r->n && r->running < r->o.jobs && !r->lost) {
+			struct runner_item *item = &r->items[r->next++];
+			if (item->state == RUNNER_PLANNED && !item->c.tc->watch)
+				start(r, item);
+		}
+		if (r->running || r->canary || r->lost)
+			return;
+		r->again_phase = true;
+	}
+	pump_again(r);
+}
+
+/* Watchers ------------------------------------------------------------------------------------------------------------------- */
+
+static void judge_watcher(struct runner *r, struct runner_item *item)
+{
+	static const char *const about[WATCH_COUNT] = {
+#define WATCH(NAME, text) [WATCH_##NAME] = text,
+#include "harness/run/watch.def"
+#undef WATCH
+	};
+	enum watch w = item->c.tc->watch;
+	const struct conn_watch *seen = &r->env->watch[w];
+	item->started_us = item->finished_us = clock_now_us();
+	if (w == WATCH_SURVIVAL) {
+		item->seen = r->deaths ? arena_printf(&r->arena, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s") : "";
+		item->required = keep(r, "a target that no client can take down");
+		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : VERDICT_PASS);
+		return;
+	}
+	if (!seen->samples) {
+		item->seen = "nothing came that this rule could be checked on";
+		decide(r, item, VERDICT_SKIP);
+		return;
+	}
+	if (!seen->seen) {
+		item->seen = arena_printf(&r->arena, "held %u times", seen->samples);
+		decide(r, item, VERDICT_PASS);
+		return;
+	}
+	item->seen = arena_printf(&r->arena, "%s: %u of %u times, first in %s", about[w], seen->seen, seen->samples, r->env->watch_case[w]);
+	item->required = keep(r, "never");
+	item->transcript = r->env->watch_evidence[w] ? strdup(r->env->watch_evidence[w]) : NULL;
+	decide(r, item, case_verdict(item->c.tc->level, GRADE_FAIL));
+}
+
+/* Life ----------------------------------------------------------------------------------------------------------------------- */
+
+int runner_init(struct runner *r, struct case_env *env, const struct runner_options *o, const struct runner_case *cases, size_t n)
+{
+	*r = (struct runner){.env = env, .o = *o, .n = n};
+	arena_init(&r->arena, RUNNER_ARENA_MAX);
+	r->items = arena_alloc(&r->arena, n * sizeof(*r->items));
+	r->runs = arena_alloc(&r->arena, o->jobs * sizeof(*r->runs));
+	if (!r->items || !r->runs) {
+		arena_fini(&r->arena);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		r->items[i].c = cases[i];
+	return 0;
+}
+
+void runner_run(struct runner *r)
+{
+	r->last_alive_us = clock_now_us();
+	pump(r);
+	if (r->running || r->canary || r->lost) {
+		r->looping = true;
+		loop_run(r->env->loop);
+		r->looping = false;
+	}
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].c.tc->watch && r->items[i].state != RUNNER_DECIDED)
+			judge_watcher(r, &r->items[i]);
+}
+
+void runner_fini(struct runner *r)
+{
+	for (size_t slot = 0; r->runs && slot < r->o.jobs; slot++)
+		case_run_free(TAKE_PTR(r->runs[slot]));
+	case_run_free(TAKE_PTR(r->canary));
+	timer_fini(&r->recover);
+	for (size_t i = 0; i < r->n; i++)
+		free(r->items[i].transcript);
+	for (int w = 0; w < WATCH_COUNT; w++)
+		free(TAKE_PTR(r->env->watch_evidence[w]));
+	arena_fini(&r->arena);
+}

@@ -1,0 +1,63 @@
+#pragma once
+/*
+ * Runs many cases at once against one target and turns them into a result. What is decided is reported at once. A verdict that rests on
+ * time, or on an end of the connection that nobody asked for, is confirmed by a second run of the case, alone. After a fail a canary
+ * looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
+ */
+#include "harness/run/interp.h"
+
+struct runner_case {
+	const struct test_case *tc;
+	const char *suite, *group;
+};
+
+enum runner_state { RUNNER_PLANNED, RUNNER_RUNNING, RUNNER_AGAIN, RUNNER_DECIDED };
+
+struct runner_item {
+	struct runner_case c;
+	enum runner_state state;
+	enum verdict verdict;
+	const char *seen, *required, *note; /* in the runner's arena */
+	char *transcript;          /* malloc'd, of a case that did not pass; or NULL */
+	uint64_t started_us, finished_us;
+	bool suspect, killed;      /* in flight when the target died; proven to kill it */
+};
+
+struct runner_options {
+	unsigned jobs;             /* connections at once, 1 to JOBS_MAX */
+	uint32_t recover_ms;       /* how long a target that died may take to come back */
+	bool keep_transcripts;     /* also of cases that passed */
+	/* Called as soon as an item is decided; once more if a later finding changes it. May be NULL. */
+	void (*on_decided)(void *owner, const struct runner_item *item);
+	/* Brings a target back that we may control (spawns it again). May be NULL. 0 when it is worth waiting. */
+	int (*revive)(void *owner);
+	/* Asked between cases: true stops the run. May be NULL. */
+	bool (*stop)(void *owner);
+	void *owner;
+};
+
+struct runner {
+	struct case_env *env;
+	struct runner_options o;
+	struct arena arena;
+	struct runner_item *items;
+	size_t n, next, running, decided;
+	uint64_t last_alive_us;
+	unsigned deaths;
+	bool stopped;
+	const char *abort_reason;  /* or NULL */
+
+	/* internal */
+	struct case_run **runs;
+	struct case_run *canary;
+	bool looping, lost, again_phase, canary_wanted, canary_alive;
+	struct timer recover;
+	uint64_t lost_since_us;
+	size_t again_at;
+};
+
+/* Copies `cases`. -ENOMEM. */
+int runner_init(struct runner *r, struct case_env *env, const struct runner_options *o, const struct runner_case *cases, size_t n);
+void runner_fini(struct runner *r);
+/* Blocks on the loop until every item is decided, or the run is stopped or aborted (what is left is then VERDICT_ERROR). */
+void runner_run(struct runner *r);

@@ -1,0 +1,148 @@
+/* Target files. What the table does not say is not in the format. */
+#include "harness/target/target.h"
+
+#include <libgen.h>
+#include <string.h>
+
+#include "harness/base/conf.h"
+#include "harness/base/limits.h"
+
+#define ROW(T, field_name, field, opt_type, help_text, ...) \
+	{.name = field_name, .type = opt_type, .offset = offsetof(struct T, field), .help = help_text, ##__VA_ARGS__}
+
+static const struct opt origins_table[] = {
+	ROW(target_origins, "allowed", allowed, OPT_STRING, "an Origin that must be let in"),
+	ROW(target_origins, "forbidden", forbidden, OPT_STRING, "an Origin that must be refused"),
+	{0},
+};
+
+static const struct opt paths_table[] = {
+	ROW(target_paths, "absent", absent, OPT_STRING, "a path that does not exist"),
+	ROW(target_paths, "protected", protected_, OPT_STRING, "a path that asks for HTTP authentication"),
+	ROW(target_paths, "redirect", redirect, OPT_STRING, "a path that redirects"),
+	ROW(target_paths, "text_only", text_only, OPT_STRING, "a path that accepts text messages only"),
+	ROW(target_paths, "other", other, OPT_STRING, "a path with another service than the echo"),
+	{0},
+};
+
+static const struct opt tls_table[] = {
+	ROW(target_tls, "ca", ca, OPT_STRING, "PEM file with the authorities to trust; a relative path is taken from the target file's folder"),
+	ROW(target_tls, "server_name", server_name, OPT_STRING, "name to send (SNI) and to verify, when it is not the URL's host"),
+	ROW(target_tls, "insecure", insecure, OPT_FLAG, "do not verify the certificate; the report says so"),
+	{0},
+};
+
+static const struct opt contract_table[] = {
+	ROW(target_contract, "max_message", max_message, OPT_SIZE, "largest message that is accepted", .min = 1, .max = FRAME_PAYLOAD_KEEP_MAX),
+	{0},
+};
+
+static const struct opt known_table[] = {
+	ROW(target_known, "case", id, OPT_STRING, "id of the case", .flags = OPT_REQUIRED),
+	ROW(target_known, "reason", reason, OPT_STRING, "why this deviation is accepted", .flags = OPT_REQUIRED),
+	{0},
+};
+
+const struct opt target_table[] = {
+	ROW(target, "wsquall", version, OPT_INT, "version of the file format", .min = 1, .max = 1, .flags = OPT_REQUIRED),
+	ROW(target, "name", name, OPT_STRING, "what reports call the target"),
+	ROW(target, "url", url_text, OPT_STRING, "ws:// or wss:// URL", .flags = OPT_REQUIRED),
+	ROW(target, "echo", echo_text, OPT_STRING, "URL or path that echoes every message, or: none"),
+	ROW(target, "headers", headers, OPT_MAP, "header fields to send with every opening handshake", .flags = OPT_SECRET),
+	ROW(target, "subprotocols", subprotocols, OPT_STRINGS, "subprotocols that the target supports, the preferred one first"),
+	ROW(target, "origins", origins, OPT_SECTION, "what the origin policy does", .sub = origins_table),
+	ROW(target, "paths", paths, OPT_SECTION, "paths that behave in a known way", .sub = paths_table),
+	ROW(target, "close_trigger", close_trigger, OPT_STRING, "a text message that makes the target close the connection"),
+	ROW(target, "tls", tls, OPT_SECTION, "how to trust the target", .sub = tls_table),
+	ROW(target, "contract", contract, OPT_SECTION, "what the target promises", .sub = contract_table),
+	ROW(target, "timeout", timeout_ms, OPT_DURATION, "deadline of one answer", .def = "10s", .min = 1, .max = 600000),
+	ROW(target, "source", source, OPT_STRING, "local address to connect from"),
+	ROW(target, "known", known, OPT_SECTIONS, "deviations that are accepted", .sub = known_table, .item_size = sizeof(struct target_known)),
+	{0},
+};
+
+static int resolve_echo(struct target *t, struct arena *a, struct err *e)
+{
+	t->echo = t->url;
+	if (!t->echo_text)
+		return 0;
+	t->echo_known = true;
+	if (strcmp(t->echo_text, "none") == 0)
+		return 0;
+	t->has_echo = true;
+	return url_resolve(&t->url, t->echo_text, a, &t->echo, e);
+}
+
+/* A path in a target file is relative to that file. */
+static int resolve_file(const char **path, const char *of, struct arena *a)
+{
+	if (!*path || (*path)[0] == '/')
+		return 0;
+	char *copy = arena_strdup(a, of);
+	if (!copy)
+		return -ENOMEM;
+	*path = arena_printf(a, "%s/%s", dirname(copy), *path);
+	return *path ? 0 : -ENOMEM;
+}
+
+static int finish(struct target *t, struct arena *a, struct err *e)
+{
+	int r = url_parse(t->url_text, a, &t->url, e);
+	if (r < 0)
+		return r;
+	if (!t->name)
+		t->name = t->url.text;
+	return resolve_echo(t, a, e);
+}
+
+static int load_file(const char *path, struct arena *a, struct target *t, struct err *e)
+{
+	int r = conf_read_file(path, target_table, t, a, e);
+	if (r < 0)
+		return r;
+	struct err why;
+	r = finish(t, a, &why);
+	if (r < 0)
+		return err_set(e, -r, "%s: %s", path, why.text);
+	return resolve_file(&t->tls.ca, path, a);
+}
+
+int target_load_text(struct span text, const char *name, struct arena *a, struct target *ret_target, struct err *e)
+{
+	struct target t = {0};
+	int r = opt_defaults(target_table, &t, a);
+	if (r == 0)
+		r = conf_read_text(text, name, target_table, &t, a, e);
+	if (r == 0)
+		r = finish(&t, a, e);
+	if (r == 0)
+		*ret_target = t;
+	return r;
+}
+
+const char *target_known_reason(const struct target *t, const char *id)
+{
+	const struct target_known *known = t->known.items;
+	for (size_t i = 0; i < t->known.len; i++)
+		if (strcmp(known[i].id, id) == 0)
+			return known[i].reason;
+	return NULL;
+}
+
+int target_load(const char *url_or_path, struct arena *a, struct target *ret_target, struct err *e)
+{
+	struct target t = {0};
+	int r = opt_defaults(target_table, &t, a);
+	if (r < 0)
+		return r;
+	if (strstr(url_or_path, "://")) {
+		t.url_text = url_or_path;
+		r = finish(&t, a, e);
+	} else {
+		r = load_file(url_or_path, a, &t, e);
+	}
+	if (r < 0)
+		return r;
+	*ret_target = t;
+	return 0;
+}

@@ -1,0 +1,59 @@
+#ifndef SERVER_HANDSHAKE_H
+#define SERVER_HANDSHAKE_H
+
+#include <stdbool.h>
+
+#include "server-under-test/config.h"
+#include "server-under-test/text.h"
+
+#define HANDSHAKE_FIELD_LINES_MAX 16 /* lines of one field that are looked at; more is a 400 */
+#define HANDSHAKE_ACCEPT_LEN 28
+
+/* The lines of one header field in the order they came, each trimmed. */
+struct field_lines {
+	struct text v[HANDSHAKE_FIELD_LINES_MAX];
+	unsigned count;
+	bool overflow;
+};
+
+/* What the opening handshake is judged by, whoever parsed the request. All texts are borrowed. */
+struct handshake_request {
+	struct text method;
+	struct text target;
+	unsigned minor; /* of HTTP/1.minor */
+	struct field_lines host, upgrade, connection, key, version, protocol, extensions, origin;
+	struct field_lines content_length, transfer_encoding;
+};
+
+enum handshake_route {
+	ROUTE_NONE,
+	ROUTE_ECHO,
+	ROUTE_HEALTHZ,
+};
+
+/* status 101: open the WebSocket; 200: answer the plain HTTP resource; anything else: refuse with it. */
+struct handshake_verdict {
+	unsigned status;
+	const char *why; /* for people, static; one short sentence without a line end */
+	enum handshake_route route;
+	bool version_field; /* the refusal carries Sec-WebSocket-Version: 13 */
+	bool upgrade_attempt; /* a refusal counts as ws.refused */
+	bool close_at_once; /* status 101, but Close 1008 follows: only a deliberate bug does this */
+	struct text path; /* without the query */
+	struct text key; /* status 101: the text to hash */
+	struct text subprotocol; /* status 101: chosen from the offer, len 0 for none */
+};
+
+/*
+ * Decides a request whose head was well-formed (RFC 6455 4.2.1 and 4.2.2; the order of refusals is 400, 404, 405, 426, 403).
+ * refusing: upgrades get 503 (drain).
+ */
+struct handshake_verdict handshake_judge(const struct handshake_request *request, const struct config *config, bool refusing);
+
+/* Adds a trimmed line to a field. */
+void field_lines_add(struct field_lines *lines, struct text value);
+
+/* Sec-WebSocket-Accept of a key text (RFC 6455 4.2.2 step 5.4), NUL-terminated. */
+void handshake_accept(struct text key, char accept[HANDSHAKE_ACCEPT_LEN + 1]);
+
+#endif

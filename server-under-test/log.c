@@ -1,0 +1,186 @@
+/* The log a deployment would ship: JSON lines that the harness joins with what it saw on the wire. */
+#include "server-under-test/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+int log_open(struct log *log, const char *path, const char *node, struct err *err)
+{
+	*log = (struct log){ .fd = STDOUT_FILENO, .node = node };
+	if (getrandom(&log->boot, sizeof(log->boot), 0) < 0)
+		log->boot = (uint32_t)getpid();
+	if (strcmp(path, "-") == 0)
+		return 0;
+	log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (log->fd < 0) {
+		int r = -errno;
+
+		err_set(err, "cannot write the log %s: %s", path, strerror(errno));
+		return r;
+	}
+	log->owns_fd = true;
+	return 0;
+}
+
+void log_close(struct log *log)
+{
+	if (log->owns_fd)
+		close(log->fd);
+	log->owns_fd = false;
+}
+
+static double monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void conn_info_init(struct conn_info *info, struct log *log, const char *ip)
+{
+	*info = (struct conn_info){ .opened_s = monotonic_s() };
+	snprintf(info->id, sizeof(info->id), "%08x-%08x", log->boot, ++log->conns);
+	snprintf(info->ip, sizeof(info->ip), "%s", ip);
+}
+
+void conn_info_set(char (*field)[LOG_PATH_MAX], struct text value)
+{
+	size_t len = value.len < LOG_PATH_MAX ? value.len : LOG_PATH_MAX - 1;
+
+	if (len > 0)
+		memcpy(*field, value.p, len);
+	(*field)[len] = '\0';
+}
+
+void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len)
+{
+	if (len > LOG_REASON_MAX)
+		len = LOG_REASON_MAX;
+	if (len > 0)
+		memcpy(end->reason, reason, len);
+	end->reason[len] = '\0';
+	end->reason_len = len;
+}
+
+/* Bytes of a peer need not be UTF-8; a log line must be. */
+static json_t *json_of(const char *p, size_t len)
+{
+	json_t *json = json_stringn(p, len);
+	char clean[LOG_PATH_MAX];
+
+	if (json)
+		return json;
+	if (len > sizeof(clean))
+		len = sizeof(clean);
+	for (size_t i = 0; i < len; i++)
+		clean[i] = (unsigned char)p[i] < 0x80 ? p[i] : '?';
+	return json_stringn(clean, len);
+}
+
+static json_t *json_or_null(const char *string)
+{
+	return *string ? json_of(string, strlen(string)) : json_null();
+}
+
+static json_t *line_new(struct log *log, const char *event, const struct conn_info *info)
+{
+	struct timespec now;
+	struct tm tm;
+	char ts[64];
+	json_t *line = json_object();
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	snprintf(ts, sizeof(ts), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		 tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000);
+	json_object_set_new(line, "ts", json_string(ts));
+	json_object_set_new(line, "event", json_string(event));
+	json_object_set_new(line, "conn", info ? json_string(info->id) : json_null());
+	json_object_set_new(line, "node", json_of(log->node, strlen(log->node)));
+	return line;
+}
+
+static void line_write(struct log *log, json_t *line)
+{
+	char *text = json_dumps(line, JSON_COMPACT);
+	size_t len;
+	ssize_t n;
+
+	json_decref(line);
+	if (!text)
+		return;
+	len = strlen(text);
+	text[len] = '\n'; /* in place of the NUL: the length is kept apart from here on */
+	do {
+		n = write(log->fd, text, len + 1);
+	} while (n < 0 && errno == EINTR);
+	free(text);
+}
+
+void log_server_ready(struct log *log, unsigned port, bool tls)
+{
+	json_t *line = line_new(log, "server.ready", NULL);
+
+	json_object_set_new(line, "port", json_integer(port));
+	json_object_set_new(line, "tls", json_boolean(tls));
+	line_write(log, line);
+}
+
+void log_server_drain(struct log *log, unsigned code, unsigned connections)
+{
+	json_t *line = line_new(log, "server.drain", NULL);
+
+	json_object_set_new(line, "code", json_integer(code));
+	json_object_set_new(line, "connections", json_integer(connections));
+	line_write(log, line);
+}
+
+void log_connect(struct log *log, struct conn_info *info)
+{
+	json_t *line = line_new(log, "ws.connect", info);
+
+	info->opened_s = monotonic_s();
+	json_object_set_new(line, "ip", json_or_null(info->ip));
+	json_object_set_new(line, "path", json_or_null(info->path));
+	json_object_set_new(line, "origin", json_or_null(info->origin));
+	json_object_set_new(line, "subprotocol", json_or_null(info->subprotocol));
+	json_object_set_new(line, "session", json_null());
+	json_object_set_new(line, "user", json_null());
+	line_write(log, line);
+}
+
+void log_disconnect(struct log *log, const struct conn_info *info, const struct conn_end *end)
+{
+	static const char *const initiators[] = {
+		[INITIATOR_CLIENT] = "client",
+		[INITIATOR_SERVER] = "server",
+		[INITIATOR_NETWORK] = "network",
+	};
+	json_t *line = line_new(log, "ws.disconnect", info);
+
+	json_object_set_new(line, "code", json_integer(end->code));
+	json_object_set_new(line, "reason", json_of(end->reason, end->reason_len));
+	json_object_set_new(line, "clean", json_boolean(end->clean));
+	json_object_set_new(line, "initiator", json_string(initiators[end->initiator]));
+	json_object_set_new(line, "duration_ms", json_integer((json_int_t)((monotonic_s() - info->opened_s) * 1000)));
+	json_object_set_new(line, "sent", json_integer((json_int_t)info->sent));
+	json_object_set_new(line, "received", json_integer((json_int_t)info->received));
+	line_write(log, line);
+}
+
+void log_refused(struct log *log, const struct conn_info *info, unsigned status, const char *why)
+{
+	json_t *line = line_new(log, "ws.refused", info);
+
+	json_object_set_new(line, "status", json_integer(status));
+	json_object_set_new(line, "why", json_string(why));
+	line_write(log, line);
+}

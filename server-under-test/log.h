@@ -1,0 +1,66 @@
+#ifndef SERVER_LOG_H
+#define SERVER_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server-under-test/err.h"
+#include "server-under-test/text.h"
+
+#define LOG_PATH_MAX 256 /* bytes kept of a path, an Origin, a subprotocol */
+#define LOG_ID_MAX 32
+#define LOG_REASON_MAX 123 /* RFC 6455 5.5: what fits a Close frame */
+
+/* One JSON object a line; each line is one write(), so that lines of several processes never mix. */
+struct log {
+	int fd;
+	bool owns_fd;
+	const char *node;
+	uint32_t boot; /* random, makes connection ids differ between runs */
+	uint32_t conns; /* ids given out */
+};
+
+/* What is known of one connection: the head fields of its log lines and its counters. Texts are empty when not known. */
+struct conn_info {
+	char id[LOG_ID_MAX]; /* correlation id, also the response header X-Wsquall-Conn */
+	char ip[64];
+	char path[LOG_PATH_MAX];
+	char origin[LOG_PATH_MAX];
+	char subprotocol[LOG_PATH_MAX];
+	double opened_s; /* monotonic, when ws.connect was logged */
+	uint64_t sent; /* data messages */
+	uint64_t received;
+};
+
+enum initiator {
+	INITIATOR_CLIENT,
+	INITIATOR_SERVER,
+	INITIATOR_NETWORK,
+};
+
+/* How a connection ended. code: 1005 for a Close without status, 1006 for no Close at all (RFC 6455 7.1.5). */
+struct conn_end {
+	unsigned code;
+	char reason[LOG_REASON_MAX + 1];
+	size_t reason_len;
+	bool clean; /* Close frames went both ways */
+	enum initiator initiator;
+};
+
+/* path "-": standard output. 0, or negative errno with the sentence in err. */
+int log_open(struct log *log, const char *path, const char *node, struct err *err);
+void log_close(struct log *log);
+
+void conn_info_init(struct conn_info *info, struct log *log, const char *ip);
+/* Copies at most LOG_PATH_MAX - 1 bytes. */
+void conn_info_set(char (*field)[LOG_PATH_MAX], struct text value);
+void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len);
+
+void log_server_ready(struct log *log, unsigned port, bool tls);
+void log_server_drain(struct log *log, unsigned code, unsigned connections);
+void log_connect(struct log *log, struct conn_info *info); /* also starts the duration */
+void log_disconnect(struct log *log, const struct conn_info *info, const struct conn_end *end);
+void log_refused(struct log *log, const struct conn_info *info, unsigned status, const char *why);
+
+#endif

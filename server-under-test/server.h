@@ -1,0 +1,42 @@
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <ev.h>
+#include <stdbool.h>
+
+#include "server-under-test/config.h"
+#include "server-under-test/err.h"
+#include "server-under-test/listener.h"
+#include "server-under-test/log.h"
+
+struct server;
+
+/* A way to speak WebSocket on accepted sockets. One instance per server, its state behind server->engine_data. */
+struct engine {
+	const char *name;
+	/* Before the first connection. 0, or negative errno with the sentence in err. */
+	int (*start)(struct server *server, struct err *err);
+	/* Takes over fd. ip is borrowed for the call. */
+	void (*on_accept)(struct server *server, int fd, const char *ip);
+	/* WebSockets that are not over yet, the closing ones included. */
+	unsigned (*open_count)(struct server *server);
+	/* Sends a Close to at most `count` WebSockets that have none yet; returns how many. */
+	unsigned (*close_some)(struct server *server, unsigned count, unsigned code);
+	/* Drops every connection and frees the state. */
+	void (*stop)(struct server *server);
+};
+
+extern const struct engine engine_lws;
+extern const struct engine engine_naive;
+
+struct server {
+	struct ev_loop *loop;
+	const struct config *config;
+	struct log *log;
+	const struct engine *engine;
+	void *engine_data;
+	struct listener listener;
+	bool refusing; /* upgrades get 503 */
+};
+
+#endif
