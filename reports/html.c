@@ -13,11 +13,11 @@ static void head(struct html *h)
 {
 	const struct result *r = h->result;
 	html_put(h, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-		    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-		    "'unsafe-inline'\">\n"
+		    "<meta http-equiv=\"Content-Security-Policy\" content="
+		    "\"default-src 'none'; style-src 'unsafe-inline'\">\n"
 		    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		    "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" "
-		    "content=\"no-referrer\">\n<title>");
+		    "<meta name=\"color-scheme\" content=\"light dark\">\n"
+		    "<meta name=\"referrer\" content=\"no-referrer\">\n<title>");
 	html_text(h, r->target_name);
 	html_printf(h, " %s", report_verdict_word(r));
 	if (r->grade)
@@ -96,13 +96,13 @@ static void grade_tile(struct html *h)
 {
 	const struct result *r = h->result;
 	if (!r->grade) {
-		html_put(h, "<div class=\"grade\"><span class=\"letter\" aria-label=\"no "
-			    "grade\">&ndash;</span><span>not graded</span></div>\n");
+		html_put(h, "<div class=\"grade\"><span class=\"letter\" aria-label=\"no grade\">&ndash;</span>"
+			    "<span>not graded</span></div>\n");
 		return;
 	}
 	html_printf(h,
-		    "<div class=\"grade g-%c\"><span class=\"letter\"><span class=\"sr\">Grade "
-		    "</span>%c</span><span>%d of 100</span></div>\n",
+		    "<div class=\"grade g-%c\"><span class=\"letter\"><span class=\"sr\">Grade </span>%c</span>"
+		    "<span>%d of 100</span></div>\n",
 		    r->grade, r->grade, r->score);
 }
 
@@ -169,8 +169,8 @@ static void noted_section(struct html *h)
 		if (report_class(h->result, item) != REPORT_CLASS_PASS || !item->note)
 			continue;
 		if (n++ == 0)
-			html_put(h, "<section id=\"s-noted\">\n<h2>Passed with a remark</h2>\n<p class=\"about\">Did "
-				    "what is required, and something else was noticed.</p>\n");
+			html_put(h, "<section id=\"s-noted\">\n<h2>Passed with a remark</h2>\n"
+				    "<p class=\"about\">Did what is required, and something else was noticed.</p>\n");
 		html_case_article(h, i, false);
 	}
 	if (n)
@@ -208,10 +208,9 @@ static void group_table(struct html *h, const struct report_group *g, size_t ind
 	html_text(h, g->name);
 	html_printf(h, "</h3> <span class=\"dim\">%zu %s, ", g->n, g->n == 1 ? "case" : "cases");
 	html_text(h, g->suite);
-	html_put(h, "</span></summary>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Verdict</th><th "
-		    "scope=\"col\">Case</th>"
-		    "<th scope=\"col\">What the target must do</th><th scope=\"col\">Rule</th><th scope=\"col\" "
-		    "class=\"num\">Time</th></tr></thead>\n<tbody>\n");
+	html_put(h, "</span></summary>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Verdict</th>"
+		    "<th scope=\"col\">Case</th><th scope=\"col\">What the target must do</th>"
+		    "<th scope=\"col\">Rule</th><th scope=\"col\" class=\"num\">Time</th></tr></thead>\n<tbody>\n");
 	for (size_t i = 0; i < h->result->n_items; i++)
 		if (report_group_has(g, &h->result->items[i]))
 			html_case_row(h, i);
@@ -257,8 +256,8 @@ static void foot(struct html *h)
 
 int report_html_write(const struct result *r, const struct report_options *o, struct buf *out, struct err *e)
 {
-	static const enum report_class order[] = {REPORT_CLASS_FAIL,	     REPORT_CLASS_STALE, REPORT_CLASS_ERROR,
-						  REPORT_CLASS_INCONCLUSIVE, REPORT_CLASS_WARN,	 REPORT_CLASS_EXPECTED};
+	static const enum report_class order[] = {REPORT_CLASS_FAIL, REPORT_CLASS_STALE, REPORT_CLASS_ERROR,
+						  REPORT_CLASS_INCONCLUSIVE, REPORT_CLASS_WARN, REPORT_CLASS_EXPECTED};
 	struct html h = {.out = out, .result = r, .o = o};
 	size_t counts[REPORT_CLASS_COUNT];
 	report_class_counts(r, counts);

@@ -1,5 +1,4 @@
-/* Escaping in one place. Markup is written by us as literals, everything else goes through html_text() or html_attr().
- */
+/* Escaping in one place. Markup is written by us as literals, the rest goes through html_text() or html_attr(). */
 #include "reports/html_part.h"
 
 #include "reports/printable.h"

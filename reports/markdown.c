@@ -162,9 +162,12 @@ static void head(struct md *m)
 {
 	const struct result *r = m->result;
 	bool pass = strcmp(r->verdict, "pass") == 0;
-	put(m, pass					 ? "# \xe2\x9c\x85 "
-	       : strcmp(r->verdict, "inconclusive") == 0 ? "# \xe2\x9a\xa0\xef\xb8\x8f "
-							 : "# \xe2\x9d\x8c ");
+	if (pass)
+		put(m, "# \xe2\x9c\x85 ");
+	else if (strcmp(r->verdict, "inconclusive") == 0)
+		put(m, "# \xe2\x9a\xa0\xef\xb8\x8f ");
+	else
+		put(m, "# \xe2\x9d\x8c ");
 	text(m, r->target_name);
 	put(m, ": ");
 	put(m, report_verdict_word(r));
@@ -223,9 +226,8 @@ int report_markdown_write(const struct result *r, const struct report_options *o
 {
 	(void)o;
 	size_t counts[REPORT_CLASS_COUNT];
-	/* The foot holds four texts, each at most MD_CELL_MAX octets of which every one may become an escape of five.
-	 */
-	enum { FOOT_MAX = 4 * 6 * MD_CELL_MAX };
+	/* The foot holds five texts, each at most MD_CELL_MAX octets, and each octet may become an escape of six. */
+	enum { FOOT_MAX = 5 * 6 * MD_CELL_MAX };
 	struct md m = {.out = out, .result = r, .max = out->len + SUMMARY_MAX - MD_ROOM - FOOT_MAX};
 	report_class_counts(r, counts);
 	head(&m);

@@ -22,9 +22,8 @@ enum {
 struct report_options {
 	bool color;        /* text: ANSI colours */
 	unsigned width;    /* text: columns; 0: REPORT_WIDTH_DEFAULT */
-	int verbose;	   /* text: -1 only the last line, 0 what needs attention, 1 also one line per case and the
-			      explanations */
-	const char *dir; /* the folder that `evidence` paths are relative to; NULL: transcripts are named, not shown */
+	int verbose;       /* text: -1 only the last line, 0 what needs attention, 1 every case, and why it matters */
+	const char *dir;   /* that `evidence` paths are relative to; NULL: transcripts are named, not shown */
 };
 
 struct report_format {

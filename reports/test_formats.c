@@ -151,7 +151,7 @@ static void test_junit_is_read_back(void **state)
 		{"//error", 2}, /* inconclusive, error */
 		{"//skipped[@message]", 3},
 		{"//testcase[failure or error or skipped]", 8}, /* never two of them */
-		{"//testcase[system-out]", 6},			/* two warns, two expected, two passes with a note */
+		{"//testcase[system-out]", 6}, /* two warns, two expected, two passes with a note */
 		{"//testcase[system-out and (failure or error or skipped)]", 0},
 		{"sum(//testsuite/@tests)", 20},
 		{"sum(//testsuite/@failures)", 3},

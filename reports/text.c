@@ -236,9 +236,10 @@ static void last_line(struct text *t)
 int report_text_write(const struct result *r, const struct report_options *o, struct buf *out, struct err *e)
 {
 	struct text t = {.out = out, .result = r, .o = o, .width = o->width ? o->width : REPORT_WIDTH_DEFAULT};
-	t.width = t.width < REPORT_WIDTH_MIN   ? REPORT_WIDTH_MIN
-		  : t.width > REPORT_WIDTH_MAX ? REPORT_WIDTH_MAX
-					       : t.width;
+	if (t.width < REPORT_WIDTH_MIN)
+		t.width = REPORT_WIDTH_MIN;
+	if (t.width > REPORT_WIDTH_MAX)
+		t.width = REPORT_WIDTH_MAX;
 	if (o->verbose >= 0) {
 		head(&t);
 		group_table(&t);

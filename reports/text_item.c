@@ -16,7 +16,7 @@ const char *text_class_style(enum report_class c)
 const char *text_item_word(enum report_class c, const struct result_item *item)
 {
 	static const char *const words[REPORT_CLASS_COUNT] = {"FAIL", "STALE", "ERROR", "INCONCLUSIVE",
-							      "warn", "fail",  "skip",	"pass"};
+							      "warn", "fail", "skip", "pass"};
 	return c == REPORT_CLASS_EXPECTED ? verdict_name(item->verdict) : words[c];
 }
 

@@ -56,8 +56,11 @@ static struct lws_conn *conn_of(struct lws *wsi)
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	struct lws_conn *conn = wsi ? conn_of(wsi) : NULL;
+	struct lws_conn *conn;
 
+	if (!wsi || reason == LWS_CALLBACK_WSI_CREATE) /* after which the library clears its opaque pointer */
+		return 0;
+	conn = conn_of(wsi);
 	if (!conn)
 		return 0;
 	switch (reason) {

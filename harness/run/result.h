@@ -60,14 +60,13 @@ enum { RESULT_CAPS_MAX = 8 };
 struct result {
 	const char *tool;          /* version */
 	uint64_t seed;
-	const char *target_name, *target_url,
-		*target_server;	   /* server: what the target calls itself in `Server:`, or NULL */
+	const char *target_name, *target_url;
+	const char *target_server; /* what the target calls itself in `Server:`, or NULL */
 	const char *started;       /* RFC 3339 */
 	double duration_ms;
 	const char *command;       /* the command line, secrets removed */
 	const char *verdict;       /* "pass", "fail", "inconclusive", "aborted" */
-	const char *
-		why; /* half a sentence that says which rule of the gate made the verdict; NULL before result_grade() */
+	const char *why;           /* the rule of the gate that made the verdict; NULL before result_grade() */
 	bool strict;               /* a warn counts as a fail: set by result_grade(); reports then show it as one */
 	int exit_code;
 	const char *abort_reason;  /* or NULL: "the target stopped answering after frame/x" */
@@ -75,8 +74,8 @@ struct result {
 	int score;                 /* 0 to 100 */
 	struct result_cap caps[RESULT_CAPS_MAX]; /* those that lower the letter, hardest first */
 	size_t n_caps;
-	unsigned counts[VERDICT_COUNT], expected,
-		stale; /* counts[] has the true verdicts, expected ones too, and adds up to n_items */
+	unsigned counts[VERDICT_COUNT]; /* by true verdict, expected ones too: adds up to n_items */
+	unsigned expected, stale;
 	struct result_item *items;
 	size_t n_items;
 	const char *const *notes;  /* NULL-terminated remarks on the run as a whole ("TLS verification is off") */
@@ -84,7 +83,7 @@ struct result {
 
 /*
  * Fills counts, expected, stale, grade, score, caps, verdict, why, strict and exit_code from the items and
- *abort_reason. Allocates nothing.
+ * abort_reason. Allocates nothing.
  *
  * The gate (verdict, exit code), the first line that applies:
  *	abort_reason            "aborted"       1 with an unexpected fail (or stale entry), else 69
@@ -98,9 +97,9 @@ struct result {
  * fail_on: NULL, or words separated by commas.
  *
  * The grade looks only at what was seen: the baseline changes the gate, not the truth, so expected fails count here
- *like any other. score = sum of weight * credit / sum of weight, rounded down. Weight: MUST 3, SHOULD 1, INFO 0.
- *Credit: pass 100, warn 50, fail 0; other verdicts do not enter. Letter: A from 95, B from 85, C from 70, D from 50,
- *else F; then the caps, a table in result.c.
+ * like any other. score = sum of weight * credit / sum of weight, rounded down. Weight: MUST 3, SHOULD 1, INFO 0.
+ * Credit: pass 100, warn 50, fail 0; other verdicts do not enter. Letter: A from 95, B from 85, C from 70, D from 50,
+ * else F; then the caps, a table in result.c.
  */
 void result_grade(struct result *r, bool strict, const char *fail_on);
 
@@ -115,13 +114,13 @@ json_t *result_item_to_json(const struct result_item *item);
 #define HISTORY_SCHEMA "wsquall.history/1"
 /*
  * The lines of history.jsonl, written as the run goes, each flushed at once. The plan is the first line: who, what, and
- *which cases, from a result whose items so far hold only what the case rows say. Then one line per decided case. Last,
- *when the run came to its end, the end line (duration, abort_reason, notes). strict and fail_on are kept in the plan,
- *so that the history of a killed run is judged by the same gate.
+ * which cases, from a result whose items so far hold only what the case rows say. Then one line per decided case. Last,
+ * when the run came to its end, the end line (duration, abort_reason, notes). strict and fail_on are kept in the plan,
+ * so that the history of a killed run is judged by the same gate.
  *
- *	{"event":"plan","schema":"wsquall.history/1","tool":"0.1.0","seed":42,"target":{...},"started":"...","command":"...","strict":false,
- *	 "cases":[{"id":"ping/x","title":"...","kind":"case","suite":"conformance","group":"ping","level":"MUST","rfc":"6455
- *5.5"}, ...]}
+ *	{"event":"plan","schema":"wsquall.history/1","tool":"0.1.0","seed":42,"target":{...},"started":"...",
+ *	 "command":"...","strict":false,"cases":[{"id":"ping/x","title":"...","kind":"case","suite":"conformance",
+ *	 "group":"ping","level":"MUST","rfc":"6455 5.5"}, ...]}
  *	{"event":"result","id":"ping/x","verdict":"pass", ...}      as in result.json
  *	{"event":"end","duration_ms":1834,"abort_reason":"...","notes":[...]}
  */

@@ -243,8 +243,8 @@ static void load_result(struct loader *l, const json_t *o, struct result *r)
 
 struct history {
 	json_t *plan, *end;
-	json_t *results; /* id -> its event, or its row of the plan as long as there is none; in the order of the plan,
-			    then the unplanned */
+	/* id -> its event, or its row of the plan as long as there is none; planned ones first, in their order */
+	json_t *results;
 	unsigned line;
 };
 
@@ -263,6 +263,11 @@ static void take_event(struct loader *l, struct history *h, json_t *event)
 	/* Other events are somebody else's (frames, faults, log lines). */
 }
 
+static json_t *id_only(const char *id)
+{
+	return json_pack("{s:s}", "id", id);
+}
+
 static void take_plan(struct loader *l, struct history *h)
 {
 	json_t *cases = json_object_get(h->plan, "cases"), *planned;
@@ -273,13 +278,12 @@ static void take_plan(struct loader *l, struct history *h)
 	if (!json_is_array(cases))
 		fail(l, "cases", "is not a list");
 	json_array_foreach(cases, i, planned) {
-		const char *id = json_string_value(json_is_object(planned) ? json_object_get(planned, "id") : planned);
+		bool row = json_is_object(planned);
+		const char *id = json_string_value(row ? json_object_get(planned, "id") : planned);
 		if (!id)
 			fail(l, "cases", "holds something that has no id");
 		else
-			json_object_set_new(h->results, id,
-					    json_is_object(planned) ? json_incref(planned)
-								    : json_pack("{s:s}", "id", id));
+			json_object_set_new(h->results, id, row ? json_incref(planned) : id_only(id));
 	}
 }
 
@@ -313,6 +317,7 @@ static void load_history(struct loader *l, const struct history *h, struct resul
 	const char *id;
 	json_t *event;
 	unsigned missing = 0;
+	static const char cut_short[] = "The run was cut short: %u of %zu cases have no result";
 	*l->where = 0;
 	load_head(l, h->plan, r);
 	r->duration_ms = number(l, h->end, "duration_ms", 1e15);
@@ -333,9 +338,7 @@ static void load_history(struct loader *l, const struct history *h, struct resul
 	if (!h->end && l->r == 0) {
 		const char **notes = keep(l, arena_alloc(l->arena, 2 * sizeof(*notes)));
 		if (notes)
-			notes[0] =
-				keep(l, arena_printf(l->arena, "The run was cut short: %u of %zu cases have no result",
-						     missing, r->n_items));
+			notes[0] = keep(l, arena_printf(l->arena, cut_short, missing, r->n_items));
 		r->notes = notes;
 	}
 	bool strict = flag(l, h->plan, "strict");

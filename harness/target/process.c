@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,72 +42,68 @@ static uint16_t ready_port(const char *line)
 	return port > 0 && port < 65536 ? (uint16_t)port : 0;
 }
 
+/* Looks at each whole line of the log from *at on. */
+static bool find_ready(struct process *p, off_t *at)
+{
+	char text[PROCESS_LINE_MAX + 1];
+	ssize_t got = pread(p->out, text, PROCESS_LINE_MAX, *at);
+	if (got <= 0)
+		return false;
+	text[got] = 0;
+	for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = 0;
+		*at += end + 1 - line;
+		p->port = ready_port(line);
+		if (p->port)
+			return true;
+	}
+	return false;
+}
+
 static int await_ready(struct process *p, struct err *e)
 {
-	char line[PROCESS_LINE_MAX];
-	size_t len = 0;
-	uint64_t until = clock_now_us() + PROCESS_READY_MS * 1000ull;
-	for (;;) {
-		uint64_t now = clock_now_us();
-		struct pollfd fd = {.fd = p->out, .events = POLLIN};
-		if (now >= until || poll(&fd, 1, (int)((until - now) / 1000) + 1) == 0)
-			return err_set(e, ETIMEDOUT, "%s did not say that it is ready within %d s", p->path, PROCESS_READY_MS / 1000);
-		ssize_t got = read(p->out, line + len, 1);
-		if (got <= 0)
-			return err_set(e, ECHILD, "%s ended before it was ready", p->path);
-		if (line[len] != '\n' && ++len < sizeof(line) - 1)
-			continue;
-		line[len] = 0;
-		len = 0;
-		p->port = ready_port(line);
-		if (p->port) {
-			fcntl(p->out, F_SETFL, O_NONBLOCK);
+	off_t at = 0;
+	for (uint64_t until = clock_now_us() + PROCESS_READY_MS * 1000ull; clock_now_us() < until;) {
+		bool ended = process_ended(p);
+		if (find_ready(p, &at))
 			return 0;
-		}
+		if (ended)
+			return err_set(e, ECHILD, "%s ended before it was ready", p->path);
+		poll(NULL, 0, 1);
 	}
+	return err_set(e, ETIMEDOUT, "%s did not say that it is ready within %d s", p->path, PROCESS_READY_MS / 1000);
 }
 
 int process_start(struct process *p, const char *path, const char *const *args, uint16_t port, struct err *e)
 {
-	int pipe_fds[2];
 	char port_text[16];
 	*p = (struct process){.out = -1};
 	snprintf(p->path, sizeof(p->path), "%s", path);
 	for (size_t i = 0; args && args[i] && i < ARRAY_LEN(p->args) - 1; i++)
 		p->args[i] = args[i];
 	snprintf(port_text, sizeof(port_text), "%u", port);
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return err_set(e, errno, "no pipe for %s: %s", path, strerror(errno));
+	p->out = memfd_create("wsquall-server-log", MFD_CLOEXEC);
+	if (p->out < 0)
+		return err_set(e, errno, "no log for %s: %s", path, strerror(errno));
+	fcntl(p->out, F_SETFL, O_APPEND);
 	pid_t parent = getpid();
 	p->pid = fork();
 	if (p->pid < 0) {
 		int r = errno;
-		close(pipe_fds[0]);
-		close(pipe_fds[1]);
 		p->pid = 0;
+		cleanup_fd(&p->out);
 		return err_set(e, r, "%s could not be started: %s", path, strerror(r));
 	}
 	if (p->pid == 0)
-		become(p, port_text, pipe_fds[1], parent);
-	close(pipe_fds[1]);
-	p->out = pipe_fds[0];
+		become(p, port_text, p->out, parent);
 	int r = await_ready(p, e);
 	if (r < 0)
 		process_stop(p);
 	return r;
 }
 
-/* Its log goes on; a full pipe would stop it. */
-static void drain(struct process *p)
-{
-	char scrap[4096];
-	while (p->out >= 0 && read(p->out, scrap, sizeof(scrap)) > 0)
-		;
-}
-
 bool process_ended(struct process *p)
 {
-	drain(p);
 	if (p->pid && waitpid(p->pid, NULL, WNOHANG) == p->pid)
 		p->pid = 0;
 	return p->pid == 0;

@@ -12,7 +12,7 @@
 struct process {
 	pid_t pid;            /* 0: not running */
 	uint16_t port;        /* that it listens on */
-	int out;              /* its standard output, from which the ready line came; drained and dropped afterwards */
+	int out;              /* what it wrote to its standard output (a memfd): never full, so it never blocks the server */
 	char path[512];
 	const char *args[16]; /* as given, NULL-terminated */
 };
