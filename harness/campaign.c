@@ -33,7 +33,7 @@ const struct opt campaign_options_table[] = {
 	ROW("seed", seed, OPT_U64, "where masks, keys and payloads come from; a run is repeated by its seed",
 	    .seen = OPT_SEEN(struct campaign_options, seed_given)),
 	ROW("jobs", jobs, OPT_INT, "connections at once", .letter = 'j', .def = "64", .min = 1, .max = JOBS_MAX),
-	ROW("timeout", timeout_ms, OPT_DURATION, "longest silence of the target while it must answer", .def = "10s", .min = 10, .max = 600000,
+	ROW("timeout", timeout_ms, OPT_DURATION, "longest silence of the target while it must answer; without it the target file decides", .def = "5s", .min = 10, .max = 600000,
 	    .seen = OPT_SEEN(struct campaign_options, timeout_given)),
 	ROW("output", output, OPT_STRING, "folder for the reports, made when it is missing", .letter = 'o', .def = "wsquall-report", .metavar = "DIR"),
 	ROW("format", formats, OPT_STRINGS, "reports to write; 'wsquall list reports' shows them", .flags = OPT_COMMAS, .def = "json,junit,html,markdown",

@@ -201,10 +201,15 @@ static void group_card(struct html *h, const struct report_group *g, size_t inde
 	html_put(h, "</p></a></li>\n");
 }
 
+static bool group_is_urgent(const struct report_group *g)
+{
+	return g->counts[REPORT_CLASS_FAIL] || g->counts[REPORT_CLASS_STALE] || g->counts[REPORT_CLASS_ERROR];
+}
+
 static void group_table(struct html *h, const struct report_group *g, size_t index)
 {
 	html_printf(h, "<details class=\"group\" id=\"g%zu\"%s><summary><h3>", index,
-		    g->counts[REPORT_CLASS_PASS] == g->n ? "" : " open");
+		    group_is_urgent(g) ? " open" : "");
 	html_text(h, g->name);
 	html_printf(h, "</h3> <span class=\"dim\">%zu %s, ", g->n, g->n == 1 ? "case" : "cases");
 	html_text(h, g->suite);

@@ -145,11 +145,11 @@ static int write_own_close(struct lws_conn *conn)
 	return 0;
 }
 
-/* Sends one frame of the first message; large messages go out as several. */
-static int write_message(struct lws_conn *conn)
+/* Sends one frame of at most max octets of the first message; the library keeps what the socket does not take. */
+static int write_message(struct lws_conn *conn, size_t max)
 {
 	struct lws_message *m = conn->queue;
-	size_t len = m->len - m->sent < LWS_ECHO_WRITE_MAX ? m->len - m->sent : LWS_ECHO_WRITE_MAX;
+	size_t len = m->len - m->sent < max ? m->len - m->sent : max;
 	bool first = m->sent == 0;
 	bool last = m->sent + len == m->len;
 	int flags = lws_write_ws_flags(m->binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT, first, last);
@@ -192,7 +192,7 @@ int lws_echo_writeable(struct lws_conn *conn)
 	if (library_failed(conn))
 		return -1;
 	while (conn->queue && !lws_send_pipe_choked(conn->wsi))
-		if (write_message(conn) < 0)
+		if (write_message(conn, LWS_ECHO_WRITE_MAX) < 0)
 			return -1;
 	if (conn->queued <= LWS_ECHO_QUEUE_MAX / 2)
 		pause_reading(conn, false);
@@ -232,7 +232,7 @@ int lws_echo_peer_close(struct lws_conn *conn, const unsigned char *body, size_t
 	}
 	conn->closing = true;
 	while (conn->queue && !lws_send_pipe_choked(conn->wsi))
-		if (write_message(conn) < 0)
+		if (write_message(conn, conn->queue->len) < 0)
 			return -1;
 	if (fault.code) {
 		fail(conn, fault.code, fault.why);

@@ -9,7 +9,7 @@
 
 #define LWS_ECHO_QUEUE_MAX (4u * 1024 * 1024) /* unsent octets above which the peer is not read */
 #define LWS_TICK_S 0.1 /* how late the library's timeouts may be */
-#define LWS_ECHO_WRITE_MAX (128u * 1024) /* payload octets of one frame we send */
+#define LWS_ECHO_WRITE_MAX (1024u * 1024) /* payload octets of one frame we send */
 
 /* One whole message, waiting to be sent or being received. LWS_PRE octets are kept free before the payload for the library. */
 struct lws_message {

@@ -43,7 +43,7 @@
 		STEPS(__VA_ARGS__, FAILS(1002)), \
 	}
 
-/* Only the head is sent. When a server judges is its own choice, so waiting for the octets is a warn. */
+/* Only the head is sent. When a server judges is its own choice, so waiting for the octets is noted. */
 #define CONTROL_DECLARED(ID, KIND, OP, SIZE) \
 	{ \
 		.id = ID, \
@@ -51,10 +51,10 @@
 		.rfc = "6455 5.5", \
 		.requirements = "6455-5.5-a", \
 		.explain = "The head alone proves the violation. A server that waits for the payload before it " \
-			   "judges breaks no MUST: a warn.", \
+			   "judges breaks no MUST: noted.", \
 		.fix = CONTROL_LIMIT_FIX, \
 		STEPS(SEND_OPCODE(OP, EMPTY, .declare = true, .declared = SIZE, .bad = true), ENDS(FAIL_BASE, \
-		      .pass = {1002}, .open = GRADE_WARN)), \
+		      .pass = {1002}, .open = GRADE_NOTE)), \
 	}
 
 #define CONTROL_LONG_FORM(ID, WHAT, ...) \

@@ -28,7 +28,7 @@ enum {
 	/* run */
 	JOBS_DEFAULT = 64,
 	JOBS_MAX = 1024,
-	CASE_TIMEOUT_MS = 10000,       /* default deadline of one await; the target's, see `timeout` */
+	CASE_TIMEOUT_MS = 5000,        /* default deadline of one await; the target's, see `timeout` */
 	CONNECT_TIMEOUT_MS = 5000,
 	CASE_ARENA_MAX = 128 << 20,    /* everything one running case may hold */
 	CASE_RECEIVE_MAX = 96 << 20,   /* octets one connection of a case may send us before it is judged endless */

@@ -102,6 +102,7 @@ struct end_rule {
 struct http_rule {
 	uint16_t pass[8], note[6], warn[6], fail[4];
 	enum grade open;           /* 101, and an echo (or a Ping) works afterwards */
+	bool bare;                 /* 101 alone is enough: nothing is sent to see whether it works */
 	enum grade ok, redirect;   /* 2xx, 3xx not listed */
 	enum grade client_error, server_error; /* 4xx, 5xx not listed */
 	enum grade closed;         /* TCP ended without a reply */

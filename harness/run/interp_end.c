@@ -7,6 +7,7 @@
 
 enum {
 	TCP_OPEN_FACTOR = 5, /* TCP still open this many times slow_ms after the Closes: given up and graded `tcp_open` */
+	SILENT_PATIENCES = 3,
 	ENDS_FACTOR_MAX = 4, /* a target that keeps sending is waited for this many deadlines */
 };
 
@@ -68,11 +69,26 @@ static void on_answer_close(void *owner)
 static void on_deadline(void *owner)
 {
 	struct case_run *run = owner;
-	uint64_t now = clock_now_us(), timeout_us = (uint64_t)run->env->timeout_ms * 1000;
-	if (now - run->conn.last_read_us < timeout_us / 2 && elapsed_ms(run) < run->env->timeout_ms * ENDS_FACTOR_MAX)
-		case_wait_for(run, WAIT_ENDS, run->env->timeout_ms / 2, on_deadline);
+	bool trickles = run->conn.last_read_us > run->ends_wait_us;
+	run->ends_wait_us = clock_now_us();
+	if (trickles && elapsed_ms(run) < run->env->timeout_ms * ENDS_FACTOR_MAX)
+		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, on_deadline);
 	else
 		decide(run);
+}
+
+/*
+ * How long a target may stay silent after it was asked. Where staying open is not a fail, or where it may rightly wait for octets that never come,
+ * a few patiences tell as much as the whole deadline.
+ */
+static uint32_t last_wait_ms(const struct case_run *run)
+{
+	uint32_t some = run->env->patience_ms * SILENT_PATIENCES;
+	if (rule(run)->open >= GRADE_NOTE)
+		return run->env->patience_ms;
+	if (rule(run)->open == GRADE_FAIL && !run->sync_lost)
+		return run->env->timeout_ms;
+	return some < run->env->timeout_ms ? some : run->env->timeout_ms;
 }
 
 static void ask(void *owner)
@@ -83,10 +99,8 @@ static void ask(void *owner)
 		run->chop = run->cut = 0;
 		case_send_ping(run, "overlooked");
 	}
-	if (rule(run)->open >= GRADE_NOTE)
-		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, on_deadline);
-	else
-		case_wait_for(run, WAIT_ENDS, run->env->timeout_ms, on_deadline);
+	run->ends_wait_us = clock_now_us();
+	case_wait_for(run, WAIT_ENDS, last_wait_ms(run), on_deadline);
 }
 
 static void after_close_frame(struct case_run *run)

@@ -78,7 +78,7 @@ struct case_run {
 	/* the end */
 	struct end_seen end;
 	int ends_phase;
-	uint64_t ends_since_us;
+	uint64_t ends_since_us, ends_wait_us;
 
 	struct case_run *alive;    /* the canary of an ALIVE step */
 

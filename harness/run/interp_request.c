@@ -12,6 +12,13 @@ static const char *swapped_case(struct case_run *run, const char *word)
 	return copy;
 }
 
+/* "example.com:8080" of "https://example.com:8080" */
+static const char *origin_host(struct case_run *run)
+{
+	const char *origin = run->env->target->origins.allowed, *host = origin ? strstr(origin, "://") : NULL;
+	return host ? host + 3 : origin;
+}
+
 static const char *accept_text(struct case_run *run)
 {
 	const struct handshake_field *f = handshake_request_find(&run->request, "Sec-WebSocket-Key");
@@ -39,6 +46,8 @@ static const char *placeholder(struct case_run *run, struct span name)
 			return known[i].value;
 	if (span_eq(name, SPAN_LIT("SUBPROTOCOL")))
 		return swapped_case(run, placeholder(run, SPAN_LIT("subprotocol")));
+	if (span_eq(name, SPAN_LIT("origin_host")))
+		return origin_host(run);
 	if (span_eq(name, SPAN_LIT("accept")))
 		return accept_text(run);
 	if (span_eq(name, SPAN_LIT("key"))) {
@@ -120,6 +129,17 @@ void case_request_step(struct case_run *run, const struct step *s)
 	}
 }
 
+/* Subprotocol names are compared with their letter case (RFC 6455 4.1). */
+static bool has_exact_element(const struct handshake_reply *r, const char *name, struct span want)
+{
+	enum { ELEMENTS_MAX = 64 };
+	struct span element;
+	for (size_t i = 0; i < ELEMENTS_MAX && handshake_reply_element(r, name, i, &element); i++)
+		if (span_eq(element, want))
+			return true;
+	return false;
+}
+
 void case_check_field(struct case_run *run, const struct step *s)
 {
 	const struct handshake_reply *r = &run->conn.reply;
@@ -130,7 +150,9 @@ void case_check_field(struct case_run *run, const struct step *s)
 	bool ok;
 	char wanted[128];
 	snprintf(wanted, sizeof(wanted), "%.*s", (int)(want.len > 100 ? 100 : want.len), want.p ? (const char *)want.p : "");
-	if (s->kind == STEP_FIELD_IS)
+	if (s->text && span_eq_nocase(span_str(s->name), SPAN_LIT("Sec-WebSocket-Protocol")))
+		ok = has_exact_element(r, s->name, want) == (s->kind != STEP_FIELD_LACKS) && (s->kind != STEP_FIELD_IS || count == 1);
+	else if (s->kind == STEP_FIELD_IS)
 		ok = count == 1 && span_eq(value, want);
 	else
 		ok = (s->text ? handshake_reply_has_token(r, s->name, wanted) : count > 0) == (s->kind == STEP_FIELD_HAS);

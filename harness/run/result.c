@@ -165,7 +165,7 @@ static void gate(struct result *r, const struct tally *t, const char *fail_on)
 	else if (r->counts[VERDICT_INCONCLUSIVE] && lists(fail_on, "inconclusive"))
 		decide(r, "inconclusive", 2, "a case could not be decided");
 	else
-		decide(r, "pass", 0, "every case that could be decided did what is required");
+		decide(r, "pass", 0, "no required behaviour was broken");
 }
 
 static void count(struct result *r, struct tally *t, const struct result_item *item)
@@ -195,6 +195,6 @@ void result_grade(struct result *r, bool strict, const char *fail_on)
 		count(r, &t, &r->items[i]);
 	grade(r, &t);
 	gate(r, &t, fail_on);
-	if (r->expected && strcmp(r->verdict, "pass") == 0)
-		r->why = "every case did what is required or fails as the baseline lists it";
+	if (r->exit_code == 0 && r->counts[VERDICT_FAIL])
+		r->why = "every failure is one that the baseline lists";
 }

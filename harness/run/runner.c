@@ -18,7 +18,7 @@ static const struct test_case canary = {
 	.id = "canary/alive",
 	.title = "A fresh connection works",
 	.rfc = "6455 4.2.2",
-	.steps = (const struct step[]){{.kind = STEP_HTTP, .http = {.open = GRADE_PASS}}, {.kind = STEP_END}},
+	.steps = (const struct step[]){{.kind = STEP_HTTP, .http = {.open = GRADE_PASS, .bare = true}}, {.kind = STEP_END}},
 };
 
 /* uv remembers a stop that comes before the run. */

@@ -55,7 +55,7 @@ const struct opt target_table[] = {
 	ROW(target, "close_trigger", close_trigger, OPT_STRING, "a text message that makes the target close the connection"),
 	ROW(target, "tls", tls, OPT_SECTION, "how to trust the target", .sub = tls_table),
 	ROW(target, "contract", contract, OPT_SECTION, "what the target promises", .sub = contract_table),
-	ROW(target, "timeout", timeout_ms, OPT_DURATION, "deadline of one answer", .def = "10s", .min = 1, .max = 600000),
+	ROW(target, "timeout", timeout_ms, OPT_DURATION, "deadline of one answer", .def = "5s", .min = 1, .max = 600000),
 	ROW(target, "source", source, OPT_STRING, "local address to connect from"),
 	ROW(target, "known", known, OPT_SECTIONS, "deviations that are accepted", .sub = known_table, .item_size = sizeof(struct target_known)),
 	{0},
