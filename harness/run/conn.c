@@ -98,7 +98,7 @@ static void end_close(struct conn *c)
 	watch(c, WATCH_CLOSE_ONE_OCTET, body.len == 1);
 	if (body.len >= 2) {
 		uint16_t code = (uint16_t)(body.p[0] << 8 | body.p[1]);
-		watch(c, WATCH_CLOSE_CODE, !close_code_sendable(code));
+		watch(c, WATCH_CLOSE_CODE, !close_code_sendable(code) && !(c->we_closed && code == c->our_code));
 		if (!c->we_closed)
 			watch(c, WATCH_CLOSE_CODE_1010, code == 1010);
 		watch(c, WATCH_CLOSE_REASON_UTF8, !utf8_valid(span_sub(body, 2, body.len), NULL));

@@ -49,6 +49,7 @@ struct conn {
 	bool replied, upgraded, extension, eof, dead;
 	bool provoked;             /* set by the owner once it has broken the protocol: some watches no longer bind */
 	bool we_closed, peer_closed; /* a Close frame went this way */
+	int our_code;              /* of our Close, set by the owner with we_closed; repeating it is not the target's own idea */
 	struct frame_reader reader;
 	struct buf control;        /* payload of the control frame being read */
 	struct buf message;        /* payload of the data message being assembled; when refused: what follows the reply head */

@@ -47,6 +47,9 @@ const struct case_outcome *case_run_outcome(const struct case_run *run);
 /* Transcripts of the connections of the deciding repeat. */
 void case_run_transcript(const struct case_run *run, struct buf *out);
 
+/* A fresh connection gets its 101: the target lives. */
+extern const struct test_case case_canary;
+
 /* The sentence of the first need that the target does not meet, or NULL. */
 const char *case_missing(const struct case_env *env, const struct test_case *tc);
 /* The verdict that a grade means at a level. */

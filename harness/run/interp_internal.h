@@ -30,6 +30,7 @@ enum case_wait {
 	WAIT_DONE,
 };
 
+enum { NOTE_TEXT_MAX = 300 };
 enum { ENDS_WATCHING, ENDS_ASKED, ENDS_ANSWERED };
 
 struct case_run {
@@ -52,7 +53,7 @@ struct case_run {
 	struct transcript earlier[4]; /* of connections that NEW_CONNECTION left */
 	size_t n_earlier;
 	struct handshake_request request;
-	bool no_send, plain, shuffled;
+	bool no_send, plain, shuffled, other_service; /* other_service: the path need not echo */
 	bool asked, reply_judged;  /* the request was sent; its reply was judged */
 	struct http_seen http;
 
@@ -97,9 +98,21 @@ void case_wait_for(struct case_run *run, enum case_wait wait, uint32_t ms, void 
 /* Lowers the grade; the first reason for the lowest grade is the one reported. Required may be NULL. */
 void case_grade(struct case_run *run, enum grade grade, const char *required, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 void case_note(struct case_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void case_on_silence(void *owner);
+void case_wait_answer(struct case_run *run, enum case_wait wait);
+
+/* interp_repeat.c */
 /* Decided: no further step; what is left is the polite end. */
 void case_finish(struct case_run *run);
-void case_on_silence(void *owner);
+/* On the loop's next turn, when no callback of the connection is on the stack any more. */
+void case_later(struct case_run *run, void (*what)(void *owner));
+void case_leave_connection(struct case_run *run);
+
+/* interp_open.c */
+void case_dial(struct case_run *run);
+void case_send_request(struct case_run *run);
+void case_judge_reply(struct case_run *run);
+void case_judge_implicit_reply(struct case_run *run);
 
 /* interp_request.c */
 void case_request_init(struct case_run *run);

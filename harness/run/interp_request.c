@@ -112,7 +112,10 @@ void case_request_step(struct case_run *run, const struct step *s)
 	struct span text = s->text ? case_text(run, s->text, s->text_len) : (struct span){0};
 	switch (s->kind) {
 	case STEP_METHOD: q->method = text; break;
-	case STEP_TARGET: q->target = text; break;
+	case STEP_TARGET:
+		q->target = text;
+		run->other_service = strstr(s->text, "{other}") || strstr(s->text, "{text_only}") || strstr(s->text, "{protected}");
+		break;
 	case STEP_VERSION: q->version = text; break;
 	case STEP_SET: handshake_request_set(q, s->name, text); break;
 	case STEP_ADD: handshake_request_add(q, s->name, text); break;

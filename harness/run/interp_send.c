@@ -173,7 +173,7 @@ static bool send_frame(struct case_run *run, const struct frame_spec *spec, stru
 		run->bad = run->conn.provoked = true;
 	else if (f.opcode == OPCODE_CLOSE && !run->conn.we_closed) {
 		run->conn.we_closed = true;
-		run->our_code = payload.len < 2 ? -1 : payload.p[0] << 8 | payload.p[1];
+		run->conn.our_code = run->our_code = payload.len < 2 ? -1 : payload.p[0] << 8 | payload.p[1];
 	}
 	if (cut || (spec->declare && spec->declared != payload.len))
 		run->sync_lost = true;
@@ -236,7 +236,7 @@ struct owed *case_send_ping(struct case_run *run, const char *prefix)
 
 void case_send_works(struct case_run *run)
 {
-	if (!run->env->has_echo || run->conn.extension) {
+	if (!run->env->has_echo || run->conn.extension || run->other_service) {
 		run->barrier_answered = false;
 		run->barrier = case_send_ping(run, "works");
 		return;
@@ -298,7 +298,7 @@ void case_send_close(struct case_run *run, long code, struct span reason)
 	set_key(run, &f, MASK_RANDOM);
 	append_frame(run, &f, 0);
 	if (!run->conn.we_closed)
-		run->our_code = (int)code;
+		run->conn.our_code = run->our_code = (int)code;
 	run->conn.we_closed = true;
 }
 

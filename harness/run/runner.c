@@ -14,13 +14,6 @@ enum {
 static void pump(struct runner *r);
 static void start_canary(struct runner *r);
 
-static const struct test_case canary = {
-	.id = "canary/alive",
-	.title = "A fresh connection works",
-	.rfc = "6455 4.2.2",
-	.steps = (const struct step[]){{.kind = STEP_HTTP, .http = {.open = GRADE_PASS, .bare = true}}, {.kind = STEP_END}},
-};
-
 /* uv remembers a stop that comes before the run. */
 static void quit(struct runner *r)
 {
@@ -180,7 +173,7 @@ static void start_canary(struct runner *r)
 	r->canary_wanted = false;
 	if (r->canary)
 		return;
-	if (case_run_new(r->env, &canary, on_canary, r, &r->canary) < 0)
+	if (case_run_new(r->env, &case_canary, on_canary, r, &r->canary) < 0)
 		abandon(r);
 }
 
