@@ -179,8 +179,14 @@ static void list_defects(struct lister *l)
 		fprintf(stderr, "wsquall: %s\n", e.text);
 		return;
 	}
-	for (size_t i = 0; i < defects.n; i++)
-		ROW(l, keys, defects.list[i].name, defects.list[i].about, l->json ? defects.list[i].catches : NULL);
+	for (size_t i = 0; i < defects.n; i++) {
+		struct buf globs;
+		buf_init(&globs, 1 << 16);
+		for (size_t g = 0; g < json_array_size(defects.list[i].catches); g++)
+			buf_printf(&globs, "%s%s", g ? " " : "", json_string_value(json_array_get(defects.list[i].catches, g)));
+		ROW(l, keys, defects.list[i].name, defects.list[i].about, l->json ? buf_cstr(&globs) : NULL);
+		buf_fini(&globs);
+	}
 	selftest_defects_free(&defects);
 }
 

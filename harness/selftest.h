@@ -8,7 +8,8 @@
 #include "harness/campaign.h"
 
 struct selftest_defect {
-	const char *name, *about, *catches; /* catches: globs of case ids, separated by spaces */
+	const char *name, *about;
+	const json_t *catches;     /* array of globs of case ids: exactly the cases that must not pass */
 };
 
 struct selftest_defects {

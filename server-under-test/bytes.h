@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growing byte queue: appended at the end, consumed from the front. Owned by its struct; zero is a valid empty queue. */
+/*
+ * A growing byte queue: appended at the end, consumed from the front. Owned by its struct; zero is a valid empty
+ * queue.
+ */
 struct bytes {
 	uint8_t *p;
 	size_t start; /* first byte not yet consumed */

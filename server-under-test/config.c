@@ -1,6 +1,6 @@
 /*
- * The options: one row each, from which the parser and --help are made. The key is the dotted name a configuration file uses;
- * the flag is the key with dashes in place of the dots.
+ * The options: one row each, from which the parser and --help are made. The key is the dotted name a configuration
+ * file uses; the flag is the key with dashes in place of the dots.
  */
 #include "server-under-test/config.h"
 
@@ -32,7 +32,8 @@ struct option {
 #define FIELD(name) offsetof(struct config, name)
 
 static const struct option options[] = {
-	{ "port", OPTION_PORT, FIELD(port), "9001", "N", "port to listen on; 0 takes a free one, told by the event server.ready" },
+	{ "port", OPTION_PORT, FIELD(port), "9001", "N",
+	  "port to listen on; 0 takes a free one, told by the event server.ready" },
 	{ "bind", OPTION_TEXT, FIELD(bind), "127.0.0.1", "ADDRESS", "IPv4 or IPv6 address to listen on" },
 	{ "node", OPTION_TEXT, FIELD(node), "a", "NAME", "name of this node in the log" },
 	{ "tls.cert", OPTION_TEXT, FIELD(tls_cert), NULL, "FILE", "certificate chain (PEM): serve wss" },
@@ -201,7 +202,10 @@ static void config_defaults(struct config *config)
 			abort();
 }
 
-/* Takes one "--name value" or "--name=value"; returns how many arguments it used. A list given once replaces its default. */
+/*
+ * Takes one "--name value" or "--name=value"; returns how many arguments it used. A list given once replaces its
+ * default.
+ */
 static int parse_argument(struct config *config, int argc, char **argv, bool *seen, struct err *err)
 {
 	const char *name = argv[0];

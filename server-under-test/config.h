@@ -14,7 +14,10 @@ struct config_list {
 	unsigned count;
 };
 
-/* What the server was told. Every field is a row of the table in config.c, which holds its name, default, unit and help. */
+/*
+ * What the server was told. Every field is a row of the table in config.c, which holds its name, default, unit and
+ * help.
+ */
 struct config {
 	size_t port; /* 0: the kernel chooses */
 	const char *bind;

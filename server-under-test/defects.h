@@ -5,7 +5,10 @@
 
 #include "server-under-test/err.h"
 
-/* A row of defects.def. `catches` are globs of conformance case ids, separated by blanks, that must fail while the bug is on. */
+/*
+ * A row of defects.def. `catches` are globs of conformance case ids, separated by blanks, that must fail while the
+ * bug is on.
+ */
 enum defect_id {
 #define DEFECT(name, about, catches) DEFECT_##name,
 #include "server-under-test/defects.def"

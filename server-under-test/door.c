@@ -1,7 +1,8 @@
 /*
- * The opening handshake in front of libwebsockets. The library's own header parser hangs on some requests (a long unknown field, a
- * NUL), takes others it must refuse ("get", no HTTP version) and refuses some it must take (an absolute request-target), and it
- * has no timeout of its own for a slow head. So the head is read here and the library gets a clean one.
+ * The opening handshake in front of libwebsockets. The library's own header parser hangs on some requests (a long
+ * unknown field, a NUL), takes others it must refuse ("get", no HTTP version) and refuses some it must take (an
+ * absolute request-target), and it has no timeout of its own for a slow head. So the head is read here and the
+ * library gets a clean one.
  */
 #include "server-under-test/door.h"
 
@@ -148,7 +149,11 @@ static void on_event(struct ev_loop *loop, ev_io *io, int events)
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct door *door = timer->data;
-	struct handshake_verdict verdict = { .status = 408, .why = "the request did not come in time", .upgrade_attempt = true };
+	struct handshake_verdict verdict = {
+		.status = 408,
+		.why = "the request did not come in time",
+		.upgrade_attempt = true,
+	};
 
 	(void)loop;
 	(void)events;

@@ -16,16 +16,16 @@ struct doors {
 	struct server *server;
 	struct door *first;
 	/*
-	 * A request may open a WebSocket: takes over fd, from which exactly the request head has been read. request and verdict are
-	 * borrowed for the call.
+	 * A request may open a WebSocket: takes over fd, from which exactly the request head has been read. request and
+	 * verdict are borrowed for the call.
 	 */
 	void (*on_open)(struct doors *doors, int fd, const struct conn_info *info, const struct handshake_request *request,
 			const struct handshake_verdict *verdict);
 };
 
 /*
- * One accepted plain socket whose request head is being read, strictly and in bounded time. What is not to be opened is answered
- * here: refusals, timeouts, /healthz.
+ * One accepted plain socket whose request head is being read, strictly and in bounded time. What is not to be opened
+ * is answered here: refusals, timeouts, /healthz.
  */
 struct door {
 	struct door *next, *prev;

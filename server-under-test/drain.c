@@ -1,4 +1,7 @@
-/* Draining, the same for every engine: a notice, then Closes spread evenly so that reconnecting clients do not come as a herd. */
+/*
+ * Draining, the same for every engine: a notice, then Closes spread evenly so that reconnecting clients do not come
+ * as a herd.
+ */
 #include "server-under-test/drain.h"
 
 #include <signal.h>

@@ -12,8 +12,8 @@ enum drain_phase {
 };
 
 /*
- * The end of the server: SIGTERM (Close 1001), SIGUSR2 (1012) and SIGINT (as SIGTERM) start it, a second signal of any of these
- * ends at once. Ends the loop when no WebSocket is left or drain.timeout has passed since the signal.
+ * The end of the server: SIGTERM (Close 1001), SIGUSR2 (1012) and SIGINT (as SIGTERM) start it, a second signal of
+ * any of these ends at once. Ends the loop when no WebSocket is left or drain.timeout has passed since the signal.
  */
 struct drain {
 	struct server *server;

@@ -1,7 +1,10 @@
 #ifndef SERVER_ERR_H
 #define SERVER_ERR_H
 
-/* One clear sentence for the person who started the server. Filled only on failure; without a final full stop or line end. */
+/*
+ * One clear sentence for the person who started the server. Filled only on failure; without a final full stop or line
+ * end.
+ */
 struct err {
 	char text[320];
 };

@@ -1,6 +1,6 @@
 /*
- * Judges an opening handshake. Both engines use it: the naive one on its own strict parse, the libwebsockets one on what the
- * library's header table holds.
+ * Judges an opening handshake. Both engines use it: the naive one on its own strict parse, the libwebsockets one on
+ * what the library's header table holds.
  */
 #include "server-under-test/handshake.h"
 

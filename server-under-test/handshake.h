@@ -45,10 +45,11 @@ struct handshake_verdict {
 };
 
 /*
- * Decides a request whose head was well-formed (RFC 6455 4.2.1 and 4.2.2; the order of refusals is 400, 404, 405, 426, 403).
- * refusing: upgrades get 503 (drain).
+ * Decides a request whose head was well-formed (RFC 6455 4.2.1 and 4.2.2; the order of refusals is 400, 404, 405,
+ * 426, 403). refusing: upgrades get 503 (drain).
  */
-struct handshake_verdict handshake_judge(const struct handshake_request *request, const struct config *config, bool refusing);
+struct handshake_verdict handshake_judge(const struct handshake_request *request, const struct config *config,
+					 bool refusing);
 
 /* Adds a trimmed line to a field. */
 void field_lines_add(struct field_lines *lines, struct text value);

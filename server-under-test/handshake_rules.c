@@ -1,4 +1,7 @@
-/* The grammars of the opening handshake. Deliberate bugs of the same kind as servers in the field have them stand beside each rule. */
+/*
+ * The grammars of the opening handshake. Deliberate bugs of the same kind as servers in the field have them stand
+ * beside each rule.
+ */
 #include "server-under-test/handshake_rules.h"
 
 #include "server-under-test/defects.h"

@@ -19,8 +19,8 @@ bool rule_extension_list(struct text list); /* RFC 6455 9.1; a quoted value must
 bool rule_host(struct text host); /* RFC 9110 7.2: uri-host [ ":" port ], not empty */
 
 /*
- * Splits a request-target in origin form or absolute form (http, https) into path and query. False when it is neither, or has a
- * character a URI cannot have (RFC 3986).
+ * Splits a request-target in origin form or absolute form (http, https) into path and query. False when it is
+ * neither, or has a character a URI cannot have (RFC 3986).
  */
 bool rule_target(struct text target, struct text *ret_path, struct text *ret_query);
 

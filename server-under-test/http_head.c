@@ -1,6 +1,6 @@
 /*
- * The strict HTTP/1.1 request head parser of both engines. A fault is found at the first octet that cannot be right, so that
- * garbage without a line end is refused too.
+ * The strict HTTP/1.1 request head parser of both engines. A fault is found at the first octet that cannot be right,
+ * so that garbage without a line end is refused too.
  */
 #include "server-under-test/http_head.h"
 
@@ -135,6 +135,7 @@ static enum http_progress parse_line(struct http_parser *parser, struct text lin
 static const char *octet_fault(const struct http_parser *parser, char c)
 {
 	char before = parser->len > 0 ? parser->head[parser->len - 1] : '\0';
+	const char *line = parser->head + parser->line;
 	size_t line_len = parser->len - parser->line;
 
 	if (before == '\r' && c != '\n' && !defect(header_bare_cr_accepted))
@@ -143,10 +144,9 @@ static const char *octet_fault(const struct http_parser *parser, char c)
 		return "a line end without CR";
 	if (((unsigned char)c < 0x20 && c != '\r' && c != '\n' && c != '\t') || c == 0x7f)
 		return defect(header_control_accepted) ? NULL : "a control character";
-	if (!parser->started && c != '\r' && c != '\n' && (line_len == 0 || !memchr(parser->head + parser->line, ' ', line_len)) &&
-	    !rule_tchar(c) && !(c == ' ' && line_len > 0))
-		return "the request does not begin with a method";
-	return NULL;
+	if (parser->started || c == '\r' || c == '\n' || (line_len > 0 && (c == ' ' || memchr(line, ' ', line_len))))
+		return NULL;
+	return rule_tchar(c) ? NULL : "the request does not begin with a method";
 }
 
 enum http_progress http_parser_feed(struct http_parser *parser, const uint8_t *data, size_t len, size_t *ret_used)

@@ -1,4 +1,7 @@
-/* Listens and accepts on the libev loop. libwebsockets' own listener is not used: it cannot be closed alone, which a drain needs. */
+/*
+ * Listens and accepts on the libev loop. libwebsockets' own listener is not used: it cannot be closed alone, which a
+ * drain needs.
+ */
 #include "server-under-test/listener.h"
 
 #include <arpa/inet.h>

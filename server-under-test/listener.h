@@ -18,7 +18,8 @@ struct listener {
 };
 
 /* port 0: the kernel chooses, see listener->port. 0, or negative errno with the sentence in err. */
-int listener_start(struct listener *listener, struct ev_loop *loop, const char *address, unsigned port, struct err *err);
+int listener_start(struct listener *listener, struct ev_loop *loop, const char *address, unsigned port,
+		   struct err *err);
 void listener_stop(struct listener *listener); /* also when never started, if fd is -1 */
 
 #endif

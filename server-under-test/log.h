@@ -21,7 +21,9 @@ struct log {
 	uint32_t conns; /* ids given out */
 };
 
-/* What is known of one connection: the head fields of its log lines and its counters. Texts are empty when not known. */
+/*
+ * What is known of one connection: the head fields of its log lines and its counters. Texts are empty when not known.
+ */
 struct conn_info {
 	char id[LOG_ID_MAX]; /* correlation id, also the response header X-Wsquall-Conn */
 	char ip[64];

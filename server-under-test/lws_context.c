@@ -1,7 +1,7 @@
 /*
- * The engine on libwebsockets and its libev plug-in. The library's default loop is poll(), which collapses with many idle
- * connections, so a start without the plug-in is refused. The listening socket is ours; plain sockets come through a door that
- * reads the request, TLS ones are the library's from the start.
+ * The engine on libwebsockets and its libev plug-in. The library's default loop is poll(), which collapses with many
+ * idle connections, so a start without the plug-in is refused. The listening socket is ours; plain sockets come
+ * through a door that reads the request, TLS ones are the library's from the start.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -172,7 +172,10 @@ static void engine_lws_stop(struct server *server)
 	server->engine_data = NULL;
 }
 
-/* The library takes the socket. When it cannot, it closes it; conn is freed by WSI_DESTROY or, if it never got that far, here. */
+/*
+ * The library takes the socket. When it cannot, it closes it; conn is freed by WSI_DESTROY or, if it never got that
+ * far, here.
+ */
 static void adopt(struct lws_conn *conn, int fd, struct bytes *head)
 {
 	struct lws_engine *engine = conn->engine;
@@ -190,8 +193,8 @@ static void adopt(struct lws_conn *conn, int fd, struct bytes *head)
 	engine->adopting = NULL;
 }
 
-static void on_door_open(struct doors *doors, int fd, const struct conn_info *info, const struct handshake_request *request,
-			 const struct handshake_verdict *verdict)
+static void on_door_open(struct doors *doors, int fd, const struct conn_info *info,
+			 const struct handshake_request *request, const struct handshake_verdict *verdict)
 {
 	struct lws_engine *engine = doors->server->engine_data;
 	struct lws_conn *conn = conn_new(engine);

@@ -1,6 +1,6 @@
 /*
- * The echo service on libwebsockets. Our own Closes are written as frames instead of left to the library: that is the only way to
- * learn that the peer answered, which the log needs.
+ * The echo service on libwebsockets. Our own Closes are written as frames instead of left to the library: that is the
+ * only way to learn that the peer answered, which the log needs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -169,8 +169,9 @@ static int write_message(struct lws_conn *conn, size_t max)
 }
 
 /*
- * The library fails a connection by itself: it sends its Close, then calls back here, and would wait for the peer's Close. The log
- * gets what it sent, and TCP ends now (RFC 6455 7.1.7); an echo still queued must not follow the Close.
+ * The library fails a connection by itself: it sends its Close, then calls back here, and would wait for the peer's
+ * Close. The log gets what it sent, and TCP ends now (RFC 6455 7.1.7); an echo still queued must not follow the
+ * Close.
  */
 static bool library_failed(struct lws_conn *conn)
 {
@@ -218,9 +219,10 @@ bool lws_echo_close(struct lws_conn *conn, unsigned code)
 }
 
 /*
- * Answers the peer's Close here, after the echoes that are due, as long as the socket takes them at once: the library would put its
- * answer before them, and repeats codes above 4999 and bodies of one octet. Writing on while the library still holds a part of the
- * last frame is not possible (the next frame would lose its head), so then the library answers.
+ * Answers the peer's Close here, after the echoes that are due, as long as the socket takes them at once: the library
+ * would put its answer before them, and repeats codes above 4999 and bodies of one octet. Writing on while the
+ * library still holds a part of the last frame is not possible (the next frame would lose its head), so then the
+ * library answers.
  */
 int lws_echo_peer_close(struct lws_conn *conn, const unsigned char *body, size_t len)
 {

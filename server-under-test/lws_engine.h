@@ -11,7 +11,10 @@
 #define LWS_TICK_S 0.1 /* how late the library's timeouts may be */
 #define LWS_ECHO_WRITE_MAX (1024u * 1024) /* payload octets of one frame we send */
 
-/* One whole message, waiting to be sent or being received. LWS_PRE octets are kept free before the payload for the library. */
+/*
+ * One whole message, waiting to be sent or being received. LWS_PRE octets are kept free before the payload for the
+ * library.
+ */
 struct lws_message {
 	struct lws_message *next;
 	bool binary;
@@ -48,7 +51,10 @@ struct lws_engine {
 	ev_timer tick;
 	struct doors doors; /* plain sockets before they are the library's */
 	struct lws_conn *adopting; /* until the library knows the pointer */
-	/* Name of the one protocol row that clients can match: set to what is wanted for the moment in which the library looks it up. */
+	/*
+	 * Name of the one protocol row that clients can match: set to what is wanted for the moment in which the library
+	 * looks it up.
+	 */
 	char wildcard[LOG_PATH_MAX];
 };
 
@@ -64,7 +70,8 @@ int lws_echo_receive(struct lws_conn *conn, const void *data, size_t len);
 int lws_echo_writeable(struct lws_conn *conn);
 int lws_echo_peer_close(struct lws_conn *conn, const unsigned char *body, size_t len);
 void lws_echo_closed(struct lws_conn *conn);
-bool lws_echo_close(struct lws_conn *conn, unsigned code); /* starts the closing handshake; false when one is under way */
+/* starts the closing handshake; false when one is under way */
+bool lws_echo_close(struct lws_conn *conn, unsigned code);
 void lws_echo_fini(struct lws_conn *conn);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The opening handshake of TLS connections: the library parses, this decides. What its header table cannot show (empty fields, the
- * request-target before it was decoded, octets it skips) cannot be judged here; those are the library's known deviations. Plain
- * connections have been judged at the door before (door.h).
+ * The opening handshake of TLS connections: the library parses, this decides. What its header table cannot show
+ * (empty fields, the request-target before it was decoded, octets it skips) cannot be judged here; those are the
+ * library's known deviations. Plain connections have been judged at the door before (door.h).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -122,8 +122,8 @@ static const char *library_limit(const struct handshake_request *r, struct lws *
 }
 
 /*
- * The library insists on a subprotocol it knows. Its one row that can be matched is named for this connection: what was chosen, or
- * the first name of the offer, which lws_gate_filter then takes back.
+ * The library insists on a subprotocol it knows. Its one row that can be matched is named for this connection: what
+ * was chosen, or the first name of the offer, which lws_gate_filter then takes back.
  */
 void lws_gate_expect(struct lws_conn *conn, struct text subprotocol, struct text offer)
 {

@@ -1,7 +1,7 @@
 /*
- * Sockets of the naive engine. The way to end matters here: after the last octet FIN is sent at once (RFC 6455 7.1.1, the server
- * closes first), and then the peer's octets are read and discarded for a bounded time, because closing a socket with unread octets
- * sends a RST that can destroy the Close before the peer reads it.
+ * Sockets of the naive engine. The way to end matters here: after the last octet FIN is sent at once (RFC 6455 7.1.1,
+ * the server closes first), and then the peer's octets are read and discarded for a bounded time, because closing a
+ * socket with unread octets sends a RST that can destroy the Close before the peer reads it.
  */
 #include "server-under-test/naive_conn.h"
 
@@ -80,6 +80,8 @@ static void conn_advance(struct naive_conn *conn)
 	if (conn->phase == CONN_OPEN && conn->session.state == SESSION_ENDED) {
 		conn->phase = CONN_FLUSH;
 		set_deadline(conn, conn->engine->server->config->close_timeout_s);
+		if (defect(close_waits_for_client))
+			ev_timer_stop(loop, &conn->deadline);
 	}
 	if (!send_queued(conn))
 		return;
@@ -180,7 +182,8 @@ static void conn_ended(struct naive_conn *conn)
 		ev_io_stop(loop_of(conn), &conn->read_io);
 		return;
 	}
-	if (conn->phase == CONN_HEAD || conn->phase == CONN_LINGER || (defect(close_waits_for_client) && conn->phase == CONN_FLUSH)) {
+	if (conn->phase == CONN_HEAD || conn->phase == CONN_LINGER ||
+	    (defect(close_waits_for_client) && conn->phase == CONN_FLUSH)) {
 		naive_conn_free(conn);
 		return;
 	}
@@ -222,7 +225,11 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int events)
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct naive_conn *conn = timer->data;
-	struct handshake_verdict verdict = { .status = 408, .why = "the request did not come in time", .upgrade_attempt = true };
+	struct handshake_verdict verdict = {
+		.status = 408,
+		.why = "the request did not come in time",
+		.upgrade_attempt = true,
+	};
 
 	(void)loop;
 	(void)events;

@@ -1,6 +1,7 @@
 /*
- * The naive engine: a small echo server by hand on libev and sockets. With no defect on it follows RFC 6455 to the letter, so that
- * every conformance case can pass somewhere; and it is the one place where wire-level bugs are switched on.
+ * The naive engine: a small echo server by hand on libev and sockets. With no defect on it follows RFC 6455 to the
+ * letter, so that every conformance case can pass somewhere; and it is the one place where wire-level bugs are
+ * switched on.
  */
 #include <stdlib.h>
 

@@ -90,7 +90,8 @@ int frame_head_parse(const uint8_t *p, size_t len, bool in_message, uint64_t mes
 	masked = p[1] & 0x80;
 	head->len = p[1] & 0x7f;
 	octets = head->len == 127 ? 8 : head->len == 126 ? 2 : 0;
-	if (!masked && !defect(mask_missing_accepted) && !(defect(mask_missing_on_control_accepted) && opcode_is_control(head->opcode)))
+	if (!masked && !defect(mask_missing_accepted) &&
+	    !(defect(mask_missing_on_control_accepted) && opcode_is_control(head->opcode)))
 		return fault(ret_fault, 1002, "the frame is not masked");
 	if (opcode_is_control(head->opcode) && octets > 0 && !defect(control_long_accepted))
 		return fault(ret_fault, 1002, "a control frame of more than 125 octets");

@@ -38,9 +38,9 @@ static inline bool opcode_is_control(uint8_t opcode)
 }
 
 /*
- * Reads the head of a client's frame (RFC 6455 5.2) from the octets that are there. in_message: a fragmented message is open;
- * message_room: octets the open message may still grow by. Returns the octets of the head, 0 when more are needed (at most
- * FRAME_HEAD_MAX), or -1 with *ret_fault, as soon as the octets seen cannot become a good head.
+ * Reads the head of a client's frame (RFC 6455 5.2) from the octets that are there. in_message: a fragmented message
+ * is open; message_room: octets the open message may still grow by. Returns the octets of the head, 0 when more are
+ * needed (at most FRAME_HEAD_MAX), or -1 with *ret_fault, as soon as the octets seen cannot become a good head.
  */
 int frame_head_parse(const uint8_t *p, size_t len, bool in_message, uint64_t message_room, struct frame_head *ret_head,
 		     struct frame_fault *ret_fault);

@@ -1,6 +1,6 @@
 /*
- * The WebSocket of the naive engine above frames: messages, control frames, the closing handshake, failing (RFC 6455 5.4 to 7).
- * The deliberate bugs are one line each, beside the rule they break.
+ * The WebSocket of the naive engine above frames: messages, control frames, the closing handshake, failing (RFC 6455
+ * 5.4 to 7). The deliberate bugs are one line each, beside the rule they break.
  */
 #include "server-under-test/naive_session.h"
 
@@ -76,7 +76,7 @@ static void on_close(struct session *s)
 	if (s->control_len > 2)
 		conn_end_set_reason(&s->end, s->control + 2, s->control_len - 2);
 	if (defect(close_drops_pending))
-		bytes_clear(&s->out);
+		s->out.end -= bytes_len(&s->out) / 2;
 	s->end.clean = !defect(close_unanswered);
 	if (!defect(close_unanswered))
 		close_reply(&s->out, s->control, s->control_len);

@@ -13,8 +13,9 @@ enum session_state {
 };
 
 /*
- * One open WebSocket of the echo service: octets in, octets out, no sockets and no clock. The owner moves `out` to the peer.
- * A message is held until it is complete; `out` grows by at most one message and its head beyond what the owner lets it.
+ * One open WebSocket of the echo service: octets in, octets out, no sockets and no clock. The owner moves `out` to
+ * the peer. A message is held until it is complete; `out` grows by at most one message and its head beyond what the
+ * owner lets it.
  */
 struct session {
 	enum session_state state;

@@ -49,7 +49,8 @@ static void add_extensions(struct bytes *out, const struct handshake_request *r)
 }
 
 /* The comma join of all lines is what a header map of a web framework gives: the bug of hashing it is a real one. */
-static struct text key_to_hash(const struct handshake_verdict *verdict, const struct handshake_request *r, char *join, size_t max)
+static struct text key_to_hash(const struct handshake_verdict *verdict, const struct handshake_request *r, char *join,
+			       size_t max)
 {
 	int len;
 
@@ -59,7 +60,8 @@ static struct text key_to_hash(const struct handshake_verdict *verdict, const st
 	return text_of(join, len < (int)max ? (size_t)len : max - 1);
 }
 
-void reply_open(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *r, const char *conn_id)
+void reply_open(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *r,
+		const char *conn_id)
 {
 	char join[128];
 
@@ -85,7 +87,8 @@ void reply_open(struct bytes *out, const struct handshake_verdict *verdict, cons
 		bytes_append(out, "ok", 2);
 }
 
-void reply_refuse(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *r, const char *conn_id)
+void reply_refuse(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *r,
+		  const char *conn_id)
 {
 	char body[REPLY_LINE_MAX];
 	int len = snprintf(body, sizeof(body), "%s\n", verdict->why);

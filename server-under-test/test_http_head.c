@@ -199,9 +199,13 @@ static void test_accept(void **state)
 
 static void test_extensions(void **state)
 {
-	static const char *const good[] = { "a", "a, b", "a;b", "a; b=c ; d=\"e\"", ", a", "a; b=\"\\c\"", "permessage-deflate;a, x" };
-	static const char *const wrong[] = { "", ";", "a;", "a; =1", "a b", "a;;b", "a; b=", "a; b=\"", "a; b=\"\"", "a; b=\"c d\"",
-					     "a; b=\"c", "a; b c", "a=b", "a; b=\"c\"d", "a;b=\"\\" };
+	static const char *const good[] = {
+		"a", "a, b", "a;b", "a; b=c ; d=\"e\"", ", a", "a; b=\"\\c\"", "permessage-deflate;a, x",
+	};
+	static const char *const wrong[] = {
+		"", ";", "a;", "a; =1", "a b", "a;;b", "a; b=", "a; b=\"", "a; b=\"\"", "a; b=\"c d\"",
+		"a; b=\"c", "a; b c", "a=b", "a; b=\"c\"d", "a;b=\"\\",
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)

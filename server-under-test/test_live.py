@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The server as a process: both engines are started on a free port and spoken to by raw sockets and by Debian's websockets client.
+"""The server as a process: both engines on a free port, spoken to by raw sockets and by Debian's websockets client.
 
 usage: test_live.py wsquall-server
 """
@@ -192,7 +192,8 @@ class Engine:
                 connect, end = server.log_until("ws.connect"), server.log_until("ws.disconnect")
                 self.assertIn(b"\r\nx-wsquall-conn: " + connect["conn"].encode() + b"\r\n", head.lower())
                 self.assertEqual(connect["path"], "/echo")
-                self.assertEqual({k: end[k] for k in ("conn", "code", "reason", "clean", "initiator", "sent", "received")},
+                keys = ("conn", "code", "reason", "clean", "initiator", "sent", "received")
+                self.assertEqual({k: end[k] for k in keys},
                                  {"conn": connect["conn"], "code": code, "reason": reason, "clean": True,
                                   "initiator": "client", "sent": 1, "received": 1})
             self.stop(server)
@@ -353,8 +354,9 @@ class Lws(Engine, unittest.TestCase):
         import websockets
         with tempfile.TemporaryDirectory() as folder:
             cert, key = folder + "/cert.pem", folder + "/key.pem"
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-                            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                            "-days", "1", "-subj", "/CN=localhost",
+                            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
                             "-keyout", key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
             context = ssl.create_default_context(cafile=cert)
 
@@ -394,9 +396,10 @@ class CommandLine(unittest.TestCase):
         return subprocess.run([SERVER, *options], capture_output=True, text=True, timeout=DEADLINE_S)
 
     def test_usage_errors(self):
-        for options in (["--nope"], ["--port"], ["--port", "65536"], ["--port", "1x"], ["--echo-max", "-1"], ["--drain-spread", "x"],
-                        ["--engine", "x"], ["--defect", "nope"], ["--engine", "lws", "--defect", "rsv_ignored"], ["stray"],
-                        ["--bind", "localhost"], ["--tls-cert", "x"], ["--log", "/nonexistent/log"]):
+        for options in (["--nope"], ["--port"], ["--port", "65536"], ["--port", "1x"], ["--echo-max", "-1"], ["stray"],
+                        ["--drain-spread", "x"], ["--engine", "x"], ["--defect", "nope"],
+                        ["--engine", "lws", "--defect", "rsv_ignored"], ["--bind", "localhost"], ["--tls-cert", "x"],
+                        ["--log", "/nonexistent/log"]):
             result = self.run_server(*options)
             self.assertEqual(result.returncode, 64, options)
             self.assertEqual((result.stdout, result.stderr.count("\n")), ("", 1), options)
@@ -422,7 +425,8 @@ class CommandLine(unittest.TestCase):
         for row in rows:
             self.assertTrue(row["name"] and row["about"] and row["catches"], row)
         groups = {glob.split("/")[0] for row in rows for glob in row["catches"]}
-        for group in ("handshake", "mask", "frame", "control", "fragment", "utf8", "close", "limit", "echo", "transport"):
+        for group in ("handshake", "mask", "frame", "control", "fragment", "utf8", "close", "limit", "echo",
+                      "transport"):
             self.assertIn(group, groups)
 
     def test_log_file(self):

@@ -20,6 +20,10 @@
 /* After a Close of the server's own. */
 #define CLOSE_OF_TARGET .normal = GRADE_PASS, .none = GRADE_PASS, .other = GRADE_PASS
 
+/* Messages of 64 KiB whose echoes nobody reads, and a Close behind them. */
+#define CLOSE_STUCK(MESSAGES) \
+	STOP_READING, SEND(BINARY, PATTERN(65536), .times = MESSAGES), SEND_CLOSE(1000), PAUSE(100), CLOSE_OR_RESET
+
 #define CLOSE_GOOD(ID, AUTOBAHN, TITLE, REQUIREMENTS, ...) \
 	{ \
 		.id = ID, \
@@ -55,17 +59,6 @@
 		.explain = CLOSE_OVERLOOKED, \
 		.fix = CLOSE_BODY_FIX, \
 		STEPS(SEND_CLOSE_REASON(1000, REASON), FAILS(1007, 1002)), \
-	}
-
-#define CLOSE_ABANDONED(ID, TITLE, ...) \
-	{ \
-		.id = ID, \
-		.title = TITLE, \
-		.rfc = "6455 7.1.1", \
-		.requirements = "6455-7.1.1-b", \
-		.explain = "Peers vanish all the time: the other connections must not notice.", \
-		.fix = "Treat a read or write error as the end of that one connection; ignore SIGPIPE.", \
-		STEPS(__VA_ARGS__, ALIVE), \
 	}
 
 static const struct test_case rfc6455_7_close_cases[] = {
@@ -305,6 +298,22 @@ static const struct test_case rfc6455_7_close_cases[] = {
 		STEPS(GATHER, SEND(TEXT, LIT("message"), .times = 100, .numbered = true), SEND_CLOSE(1000),
 		      CLOSE_OR_RESET),
 	},
+	{
+		.id = "close/echoes-stuck",
+		.title = "cuts no frame when a Close comes while echoes are stuck because the client does not read",
+		.rfc = "6455 5.5.1",
+		.requirements = "6455-5.5.1-j 6455-5.5.1-f 6455-6.1-b",
+		.explain =
+			"Some MiB of echoes fill the socket buffers, so that a frame is half written when the Close is "
+			"read. What was begun must be finished before the Close frame; what was not begun may be "
+			"dropped. "
+			"Four sizes, because buffers differ.",
+		.fix = "Queue the Close behind the frame that is being written, and drop only frames that were not "
+		       "begun.",
+		.needs = NEED_ECHO,
+		STEPS(CLOSE_STUCK(48), NEW_CONNECTION, CLOSE_STUCK(60), NEW_CONNECTION, CLOSE_STUCK(72), NEW_CONNECTION,
+		      CLOSE_STUCK(84)),
+	},
 
 	{
 		.id = "close/target-begins",
@@ -346,75 +355,5 @@ static const struct test_case rfc6455_7_close_cases[] = {
 		STEPS(TRIGGER, SEND(BINARY, LIT("never finished"), .more = true), ENDS(CLOSE_OF_TARGET)),
 	},
 
-	{
-		.id = "close/fin-only",
-		.title = "ends the connection when the client ends TCP without a Close",
-		.rfc = "6455 7.1.1",
-		.requirements = "6455-7.1.1-b 6455-7.1.7-f",
-		.explain = "No rule names a deadline: still open is a warn, for such connections pile up.",
-		.fix = "Treat the end of the client's stream as the end of the connection: close the socket.",
-		STEPS(SEND(PING, EMPTY), PONG, FIN,
-		      ENDS(.normal = GRADE_PASS, .none = GRADE_PASS, .other = GRADE_PASS, .fin = GRADE_PASS,
-			   .rst = GRADE_PASS, .open = GRADE_WARN, .tcp_open = GRADE_WARN)),
-	},
-	{
-		.id = "close/fin-in-frame",
-		.title = "ends the connection when the client ends TCP in the middle of a frame",
-		.rfc = "6455 7.1.1",
-		.requirements = "6455-7.1.1-b 6455-6.2-a",
-		.explain = "The half frame must not be delivered: an echo fails. No rule names a deadline: still open "
-			   "is a warn.",
-		.fix = "Treat the end of the client's stream as the end of the connection, and drop the unfinished "
-		       "frame.",
-		.canary = true,
-		STEPS(SEND(TEXT, PATTERN(1000), .cut = 500, .bad = true), FIN,
-		      ENDS(.normal = GRADE_PASS, .none = GRADE_PASS, .other = GRADE_PASS, .fin = GRADE_PASS,
-			   .rst = GRADE_PASS, .open = GRADE_WARN, .tcp_open = GRADE_WARN)),
-	},
-	{
-		.id = "close/fin-in-message",
-		.title = "ends the connection when the client ends TCP between two fragments",
-		.rfc = "6455 7.1.1",
-		.requirements = "6455-7.1.1-b 6455-5.4-b",
-		.explain = "The unfinished message must not be delivered: an echo fails. No rule names a deadline: "
-			   "still open is a warn.",
-		.fix = "Treat the end of the client's stream as the end of the connection, and drop the unfinished "
-		       "message.",
-		.canary = true,
-		STEPS(SEND(TEXT, LIT("never finished"), .more = true, .bad = true), FIN,
-		      ENDS(.normal = GRADE_PASS, .none = GRADE_PASS, .other = GRADE_PASS, .fin = GRADE_PASS,
-			   .rst = GRADE_PASS, .open = GRADE_WARN, .tcp_open = GRADE_WARN)),
-	},
-	{
-		.id = "close/fin-after-close",
-		.title = "ends the connection when the client's FIN comes right behind its Close",
-		.rfc = "6455 5.5.1",
-		.requirements = "6455-5.5.1-l 6455-5.5.1-g",
-		.explain = "The client's receiving side is still open, so the Close can be answered; a server that "
-			   "just ends TCP is noted.",
-		.fix = "Handle the octets that were read before the end of the stream.",
-		STEPS(SEND_CLOSE(1000), FIN,
-		      ENDS(.same = GRADE_PASS, .normal = GRADE_NOTE, .none = GRADE_NOTE, .other = GRADE_WARN,
-			   .fin = GRADE_NOTE, .rst = GRADE_NOTE)),
-	},
-	CLOSE_ABANDONED("close/reset-idle", "survives an RST on an idle connection", SEND(PING, EMPTY), PONG, RESET),
-	CLOSE_ABANDONED("close/reset-in-head", "survives an RST after the first octet of a frame",
-			SEND(TEXT, PATTERN(300), .cut = 1), RESET),
-	CLOSE_ABANDONED("close/reset-in-frame", "survives an RST in the middle of a frame",
-			SEND(TEXT, PATTERN(1000), .cut = 500), RESET),
-	CLOSE_ABANDONED("close/reset-in-message", "survives an RST between two fragments",
-			SEND(TEXT, LIT("never finished"), .more = true), RESET),
-	CLOSE_ABANDONED("close/reset-after-close", "survives an RST right behind a Close", SEND_CLOSE(1000), RESET),
-	{
-		.id = "close/reset-with-data-in-flight",
-		.title = "survives an RST while it is sending: 16 echoes of 64 KiB that nobody reads",
-		.rfc = "6455 7.1.1",
-		.requirements = "6455-7.1.1-b",
-		.explain =
-			"Writing to a connection that was reset raises SIGPIPE: a server that does not ignore it dies.",
-		.fix = "Ignore SIGPIPE (or use MSG_NOSIGNAL), and treat a write error as the end of that one "
-		       "connection.",
-		.needs = NEED_ECHO,
-		STEPS(STOP_READING, SEND(BINARY, PATTERN(65536), .times = 16), RESET, ALIVE),
-	},
+#include "suites/rfc6455_7_close_lost.def"
 };

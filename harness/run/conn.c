@@ -151,10 +151,12 @@ static void on_end(void *owner)
 static void watch_reply(struct conn *c)
 {
 	unsigned faults = handshake_upgrade_faults(c->request, &c->reply);
-	watch(c, WATCH_REPLY_STATUS_LINE, faults & (UPGRADE_FAULT_VERSION | UPGRADE_FAULT_HEAD));
 	watch(c, WATCH_REPLY_UPGRADE, faults & UPGRADE_FAULT_UPGRADE);
 	watch(c, WATCH_REPLY_CONNECTION, faults & UPGRADE_FAULT_CONNECTION);
-	watch(c, WATCH_REPLY_ACCEPT, faults & UPGRADE_FAULT_ACCEPT);
+	if (!c->edited) {
+		watch(c, WATCH_REPLY_STATUS_LINE, faults & (UPGRADE_FAULT_VERSION | UPGRADE_FAULT_HEAD));
+		watch(c, WATCH_REPLY_ACCEPT, faults & UPGRADE_FAULT_ACCEPT);
+	}
 	watch(c, WATCH_REPLY_ACCEPT_TWICE, faults & UPGRADE_FAULT_ACCEPT_TWICE);
 	watch(c, WATCH_REPLY_EXTENSION, faults & UPGRADE_FAULT_EXTENSION);
 	watch(c, WATCH_REPLY_PROTOCOL, faults & UPGRADE_FAULT_PROTOCOL);

@@ -47,6 +47,7 @@ struct conn {
 	struct buf head;           /* reply head until it is complete */
 	struct handshake_reply reply;
 	bool replied, upgraded, extension, eof, dead;
+	bool edited;               /* set by the owner: the request is not the standard one, and its case judges the reply */
 	bool provoked;             /* set by the owner once it has broken the protocol: some watches no longer bind */
 	bool we_closed, peer_closed; /* a Close frame went this way */
 	int our_code;              /* of our Close, set by the owner with we_closed; repeating it is not the target's own idea */

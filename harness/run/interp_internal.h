@@ -53,7 +53,7 @@ struct case_run {
 	struct transcript earlier[4]; /* of connections that NEW_CONNECTION left */
 	size_t n_earlier;
 	struct handshake_request request;
-	bool no_send, plain, shuffled, other_service; /* other_service: the path need not echo */
+	bool edited, no_send, plain, shuffled, other_service; /* other_service: the path need not echo */
 	bool asked, reply_judged;  /* the request was sent; its reply was judged */
 	struct http_seen http;
 

@@ -13,6 +13,7 @@ void case_dial(struct case_run *run)
 	int r = conn_dial(&run->conn, run->env->loop, &o, &run->arena, &run->transcript, case_on_event, run);
 	run->dialled = true;
 	run->conn.request = &run->request;
+	run->conn.edited = run->edited;
 	if (r < 0) {
 		run->soft = run->no_connection = run->inconclusive = true;
 		case_grade(run, GRADE_WARN, "a connection", "no connection: %s", strerror(-r));

@@ -159,7 +159,7 @@ static void reset_connection(struct case_run *run)
 {
 	run->conn = (struct conn){0};
 	run->dialled = run->asked = run->reply_judged = false;
-	run->no_send = run->plain = run->shuffled = run->other_service = false;
+	run->edited = run->no_send = run->plain = run->shuffled = run->other_service = false;
 	run->http = (struct http_seen){0};
 	run->end = (struct end_seen){0};
 	run->our_code = -2;

@@ -110,6 +110,7 @@ void case_request_step(struct case_run *run, const struct step *s)
 {
 	struct handshake_request *q = &run->request;
 	struct span text = s->text ? case_text(run, s->text, s->text_len) : (struct span){0};
+	run->edited = true;
 	switch (s->kind) {
 	case STEP_METHOD: q->method = text; break;
 	case STEP_TARGET:
