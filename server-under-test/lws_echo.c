@@ -78,14 +78,6 @@ static int fail(struct lws_conn *conn, unsigned code, const char *reason)
 	return 0;
 }
 
-/* The library does not notice a text that ends inside a character when its last fragment is empty. */
-static bool text_is_cut(const struct lws_message *m)
-{
-	struct utf8 utf8 = { 0 };
-
-	return !m->binary && m->len > 0 && (!utf8_feed(&utf8, m->room + LWS_PRE, m->len) || !utf8_complete(&utf8));
-}
-
 static void message_done(struct lws_conn *conn)
 {
 	struct lws_message *m = conn->incoming;
@@ -115,10 +107,12 @@ int lws_echo_receive(struct lws_conn *conn, const void *data, size_t len)
 	whole = (uint64_t)conn->incoming->len + len + lws_remaining_packet_payload(conn->wsi);
 	if (whole > conn->engine->server->config->echo_max)
 		return fail(conn, 1009, "the message is too large");
+	if (!conn->incoming->binary && !utf8_feed(&conn->incoming->utf8, data, len))
+		return fail(conn, 1007, "the text is not UTF-8");
 	message_append(conn->incoming, data, len);
 	if (!lws_is_final_fragment(conn->wsi) || lws_remaining_packet_payload(conn->wsi) > 0)
 		return 0;
-	if (len == 0 && text_is_cut(conn->incoming))
+	if (!conn->incoming->binary && !utf8_complete(&conn->incoming->utf8))
 		return fail(conn, 1007, "the text ends inside a character");
 	message_done(conn);
 	return 0;

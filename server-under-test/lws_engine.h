@@ -6,6 +6,7 @@
 #include "server-under-test/door.h"
 #include "server-under-test/handshake.h"
 #include "server-under-test/server.h"
+#include "server-under-test/utf8.h"
 
 #define LWS_ECHO_QUEUE_MAX (4u * 1024 * 1024) /* unsent octets above which the peer is not read */
 #define LWS_TICK_S 0.1 /* how late the library's timeouts may be */
@@ -18,6 +19,7 @@
 struct lws_message {
 	struct lws_message *next;
 	bool binary;
+	struct utf8 utf8; /* of a text being received */
 	size_t len;
 	size_t sent;
 	size_t capacity;

@@ -258,8 +258,7 @@ class Connection(asyncio.Protocol):
 
     def check_first_octets(self):
         first, opcode = self.buffer[0], self.buffer[0] & 15
-        if first & 0x70 or opcode not in (QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
+        if first & 0x70 or opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
             raise Violation(1002)
         if opcode & 8 and (not first & 0x80 or (len(self.buffer) > 1 and self.buffer[1] & 127 > 125)):
             raise Violation(1002)

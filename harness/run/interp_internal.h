@@ -68,6 +68,7 @@ struct case_run {
 	struct buf message;        /* the message being sent in fragments */
 	uint8_t message_opcode;
 	bool message_open, bad, sync_lost, triggered;
+	unsigned n_closes;         /* Close frames that we sent */
 	int our_code;              /* of our Close, as in struct end_seen */
 	unsigned n_pings, pings_skipped;
 	struct owed *barrier;      /* the Ping of QUIET, of the probe, of OPENS */

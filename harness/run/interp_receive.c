@@ -3,6 +3,8 @@
 #include "harness/run/interp_internal.h"
 #include "harness/ws/close_code.h"
 
+enum { LIMIT_PLAUSIBLE = 16 << 10 }; /* a Close 1009 on a smaller message is no sensible limit */
+
 static void drop(struct owed_list *list, struct owed *upto)
 {
 	list->first = upto->next;
@@ -82,6 +84,12 @@ static void on_message(struct case_run *run, const struct conn_event *e)
 {
 	size_t skipped;
 	struct owed *o = run->conn.extension ? NULL : find(&run->echoes, e, &skipped);
+	if (run->end.close) {
+		case_grade(run, GRADE_FAIL, "no data after the Close", "a %s message of %zu octets after the target's own Close",
+			   opcode_name(e->opcode), e->octets.len);
+		case_finish(run);
+		return;
+	}
 	if (!o) {
 		if (run->conn.extension || run->env->chatty || !run->env->has_echo)
 			return;
@@ -170,12 +178,28 @@ static void on_pong(struct case_run *run, const struct conn_event *e)
 		arrived(run);
 }
 
+/* Octets of the largest message that is not answered, complete or not. */
+static size_t largest_sent(const struct case_run *run)
+{
+	size_t largest = run->message_open ? run->message.len : 0;
+	for (const struct owed *o = run->echoes.first; o; o = o->next)
+		if (o->octets.len > largest)
+			largest = o->octets.len;
+	return largest;
+}
+
 static void unexpected_close(struct case_run *run)
 {
 	const struct end_seen *end = &run->end;
 	const char *name = close_code_name(end->code);
 	run->soft = true;
-	if (end->close_body && (end->code == 1000 || end->code == 1001 || end->code == 1012 || end->code == 1013)) {
+	size_t largest = largest_sent(run);
+	uint64_t promised = run->env->target->contract.max_message;
+	if (end->close_body && end->code == 1009 && largest >= LIMIT_PLAUSIBLE && (!promised || largest > promised)) {
+		run->inconclusive = true; /* 10.4: a limit of its own */
+		case_grade(run, GRADE_WARN, "an open connection", "Close 1009: a message of %zu octets is over a limit of the target", largest);
+		case_note(run, "state the limit with `contract: {max_message: ...}` in a target file");
+	} else if (end->close_body && (end->code == 1000 || end->code == 1001 || end->code == 1012 || end->code == 1013)) {
 		run->inconclusive = true; /* 7.3: a server may close whenever it wants */
 		case_grade(run, GRADE_WARN, "an open connection", "Close %u (%s) by the target in the middle of the case", end->code, name);
 	} else if (end->close_body) {
@@ -194,8 +218,11 @@ static void unexpected_close(struct case_run *run)
 static void on_close(struct case_run *run, const struct conn_event *e)
 {
 	struct end_seen *end = &run->end;
-	if (end->close)
+	if (end->close) {
+		if (!run->decided && (run->n_closes > 1 || run->bad || run->triggered))
+			case_grade(run, GRADE_FAIL, "one Close frame", "a second Close frame");
 		return;
+	}
 	end->close = true;
 	end->close_short = e->octets.len == 1;
 	end->close_body = e->octets.len >= 2;

@@ -163,6 +163,7 @@ static void reset_connection(struct case_run *run)
 	run->http = (struct http_seen){0};
 	run->end = (struct end_seen){0};
 	run->our_code = -2;
+	run->n_closes = 0;
 	run->out.len = run->out_at = run->pieces = 0;
 	run->chop = run->cut = 0;
 	run->gather = run->cut_from_end = run->stray = false;

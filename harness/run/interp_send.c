@@ -297,6 +297,7 @@ void case_send_close(struct case_run *run, long code, struct span reason)
 	struct frame f = {.fin = true, .opcode = OPCODE_CLOSE, .payload = span_of(body, len)};
 	set_key(run, &f, MASK_RANDOM);
 	append_frame(run, &f, 0);
+	run->n_closes++;
 	if (!run->conn.we_closed)
 		run->conn.our_code = run->our_code = (int)code;
 	run->conn.we_closed = true;
