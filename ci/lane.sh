@@ -33,9 +33,9 @@ unit_tests() {
 	ci/count-tests "$log"
 }
 
-# unit_tests FOLDER [MESON TEST OPTION...]: the unit tests; the last line is `N passed, N failed`.
-# line is `N passed, N failed` counts as that, any other as one check. Never fails itself: lane_end does. Inside of it
-# `set -e` does not work.
+# part TITLE COMMAND...: runs a command and prints one line about it; its output only when it fails. A command whose
+# last line is `N passed, N failed` counts as that, any other as one check. Never fails itself: lane_end does. The
+# command is not under `set -e`.
 part() {
 	local title=$1 log status=0 since=$SECONDS passed=0 failed=0
 	shift

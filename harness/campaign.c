@@ -19,6 +19,7 @@ enum {
 	CAMPAIGN_ARENA_MAX = 256 << 20,
 	PATIENCE_MIN_MS = 250,   /* a target is asked what became of a violation after this long at least */
 	PATIENCE_FACTOR = 8,     /* and after this many of its slowest answers */
+	MUTE_TIMEOUT_MS = 1000,  /* deadline for a target that answered nothing in the first look */
 	RECOVER_MS = 3000,       /* a target that died has this long to come back */
 };
 
@@ -130,6 +131,9 @@ static int look(struct campaign *c, struct err *e)
 	}
 	env->has_echo = c->target.echo_known ? c->target.has_echo : p.echo;
 	env->chatty = p.chatty;
+	c->mute = !p.echo && !p.pong;
+	if (c->mute && env->timeout_ms > MUTE_TIMEOUT_MS)
+		env->timeout_ms = MUTE_TIMEOUT_MS;
 	uint32_t patience = p.answer_ms * PATIENCE_FACTOR;
 	env->patience_ms = patience < PATIENCE_MIN_MS ? PATIENCE_MIN_MS : patience;
 	if (env->patience_ms > env->timeout_ms)
@@ -156,8 +160,13 @@ static int check_fail_on(const char *words, struct err *e)
 
 static int make_folder(const char *path, struct err *e)
 {
+	struct stat st;
 	if (mkdir(path, 0777) < 0 && errno != EEXIST)
 		return err_set(e, errno, "the folder %s cannot be made: %s", path, strerror(errno));
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return err_set(e, ENOTDIR, "%s is no folder", path);
+	if (access(path, W_OK | X_OK) < 0)
+		return err_set(e, errno, "the folder %s cannot be written: %s", path, strerror(errno));
 	return 0;
 }
 

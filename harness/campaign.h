@@ -26,6 +26,7 @@ struct campaign {
 	struct target target;
 	struct process reference;  /* when the target is `reference` */
 	bool embedded;
+	bool mute;                 /* the first look got neither an echo nor a Pong: waits are short then */
 	bool scratch;              /* write no files, show no progress: replay, selftest */
 	struct loop loop;
 	struct case_env env;

@@ -148,12 +148,14 @@ static void begin_result(struct campaign_view *v)
 	struct campaign *c = v->c;
 	char *started = arena_alloc(&c->arena, CLOCK_RFC3339_LEN);
 	clock_rfc3339(started, CLOCK_RFC3339_LEN);
-	const char **notes = arena_alloc(&c->arena, 4 * sizeof(*notes));
+	const char **notes = arena_alloc(&c->arena, 8 * sizeof(*notes));
 	size_t n = 0;
 	if (c->target.tls.insecure && c->target.echo.tls)
 		notes[n++] = "TLS verification is off";
 	if (!c->env.has_echo)
 		notes[n++] = "the target does not echo: cases that need an answer to a message are skipped";
+	if (c->mute)
+		notes[n++] = "the target answered neither a message nor a Ping in the first look: its deadline is cut to 1 s";
 	if (c->env.chatty)
 		notes[n++] = "the target sends messages on its own: messages that nobody sent are not judged";
 	c->result.tool = WSQUALL_VERSION;

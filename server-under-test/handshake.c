@@ -14,7 +14,7 @@ void field_lines_add(struct field_lines *lines, struct text value)
 	if (lines->count == HANDSHAKE_FIELD_LINES_MAX)
 		lines->overflow = true;
 	else
-		lines->v[lines->count++] = defect(key_untrimmed) ? value : text_trim(value);
+		lines->v[lines->count++] = text_trim(value);
 }
 
 void handshake_accept(struct text key, char accept[HANDSHAKE_ACCEPT_LEN + 1])
@@ -152,7 +152,7 @@ static const char *upgrade_fault(const struct handshake_request *r, struct hands
 		return "no Sec-WebSocket-Key field";
 	if (r->key.count > 1 && !defect(key_repeated_joined))
 		return "more than one Sec-WebSocket-Key field";
-	if (!lines_all(&r->key, rule_key) && !defect(key_missing_accepted) && !defect(key_untrimmed))
+	if (!lines_all(&r->key, rule_key) && !defect(key_missing_accepted) && !defect(key_end_untrimmed))
 		return "Sec-WebSocket-Key is not 16 bytes in base64";
 	if (!lines_all(&r->protocol, rule_token_list) && !defect(subprotocol_syntax_ignored))
 		return "Sec-WebSocket-Protocol is not a list of tokens";

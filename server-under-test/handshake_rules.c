@@ -157,7 +157,7 @@ static bool uri_chars(struct text t, const char *not_allowed)
 {
 	for (size_t i = 0; i < t.len; i++) {
 		if (t.p[i] <= 0x20 || t.p[i] >= 0x7f || strchr(not_allowed, t.p[i]))
-			return defect(target_high_bytes) && (unsigned char)t.p[i] >= 0x80;
+			return false;
 		if (t.p[i] == '%' && (i + 2 >= t.len || !is_hex(t.p[i + 1]) || !is_hex(t.p[i + 2])))
 			return false;
 	}

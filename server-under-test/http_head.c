@@ -111,7 +111,9 @@ static enum http_progress parse_field(struct http_parser *parser, struct text li
 		return bad(parser, 400, "the first header field is not Host");
 	if (!lines)
 		return HTTP_MORE;
-	field_lines_add(lines, text_of(colon + 1, line.len - name.len - 1));
+	field_lines_add(lines, text_of(colon + 1, line.len - (size_t)(colon + 1 - line.p)));
+	if (defect(key_end_untrimmed) && lines == &parser->request.key)
+		lines->v[lines->count - 1].len = line.len - (size_t)(lines->v[lines->count - 1].p - line.p);
 	if (lines->overflow)
 		return bad(parser, 400, "a header field is repeated too often");
 	return HTTP_MORE;

@@ -36,7 +36,6 @@ struct lws_conn {
 	bool vetted; /* it came through a door: the library's head is ours */
 	bool websocket; /* established and not over */
 	bool closing; /* our Close is wanted or sent: data is ignored */
-	bool failing; /* and TCP ends right after it, without waiting for the peer's */
 	bool close_sent;
 	bool read_paused;
 	struct lws_message *incoming;

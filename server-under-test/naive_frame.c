@@ -64,7 +64,7 @@ static uint64_t extended_length(const uint8_t *p, unsigned octets)
 
 static int check_length(const struct frame_head *head, unsigned octets, uint64_t room, struct frame_fault *ret_fault)
 {
-	if (head->len >> 63 && !defect(length_top_bit_accepted))
+	if (head->len >> 63)
 		return fault(ret_fault, 1002, "the top bit of the length is set");
 	if (head->len < (octets == 8 ? 65536u : octets == 2 ? 126u : 0u) && !defect(length_nonminimal_accepted))
 		return fault(ret_fault, 1002, "the length is not in its shortest form");
@@ -99,6 +99,8 @@ int frame_head_parse(const uint8_t *p, size_t len, bool in_message, uint64_t mes
 		return 0;
 	if (octets > 0)
 		head->len = extended_length(p + 2, octets);
+	if (defect(length_top_bit_dropped))
+		head->len &= UINT64_MAX >> 1;
 	if (check_length(head, octets, message_room, ret_fault) < 0)
 		return -1;
 	memset(head->mask, 0, sizeof(head->mask));

@@ -42,7 +42,7 @@ static void add_accept(struct bytes *out, struct text key)
 
 static void add_extensions(struct bytes *out, const struct handshake_request *r)
 {
-	if (defect(extension_invented))
+	if (defect(extension_invented) && r->extensions.count > 0)
 		add(out, "Sec-WebSocket-Extensions: permessage-deflate");
 	if (defect(extension_offer_repeated) && r->extensions.count > 0)
 		add(out, "Sec-WebSocket-Extensions: %.*s", (int)r->extensions.v[0].len, r->extensions.v[0].p);
@@ -65,7 +65,7 @@ void reply_open(struct bytes *out, const struct handshake_verdict *verdict, cons
 {
 	char join[128];
 
-	add(out, defect(reply_status_200) ? "HTTP/1.1 200 OK" : "HTTP/1.1 101 Switching Protocols");
+	add(out, "HTTP/1.1 101 Switching Protocols");
 	if (!defect(reply_upgrade_missing))
 		add(out, "Upgrade: websocket");
 	if (!defect(reply_connection_missing))
@@ -80,11 +80,7 @@ void reply_open(struct bytes *out, const struct handshake_verdict *verdict, cons
 	}
 	add_extensions(out, r);
 	add(out, "X-Wsquall-Conn: %s", conn_id);
-	if (defect(reply_body))
-		add(out, "Content-Length: 2");
 	add(out, "%s", "");
-	if (defect(reply_body))
-		bytes_append(out, "ok", 2);
 }
 
 void reply_refuse(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *r,

@@ -273,12 +273,14 @@ class Connection(asyncio.Protocol):
         size = {126: 4, 127: 10}.get(short, 2)
         if len(self.buffer) < size:
             return None
+        cut = False
         length = int.from_bytes(self.buffer[2:size], "big") if size > 2 else short
         if length >> 63:
             if self.refuse_top_bit:
                 raise Violation(1002)
             length &= (1 << 63) - 1
-        if self.minimal_only and (size == 4 and length < 126 or size == 10 and length < 65536):
+            cut = True
+        if self.minimal_only and not cut and (size == 4 and length < 126 or size == 10 and length < 65536):
             raise Violation(1002)
         return length, size
 

@@ -30,6 +30,8 @@ struct case_outcome {
 	/* It rests on time passing or on an end of the connection that nobody asked for: run the case again, alone, before it counts. */
 	bool soft;
 	bool no_connection;        /* TCP (or TLS) could not be opened */
+	bool refused;              /* TCP was refused: nobody listens */
+	bool answered;             /* octets came: the target lived after the case was started */
 	int iter;                  /* the repeat that decided */
 	const char *seen, *required, *note; /* in the run's arena; note may be NULL */
 };

@@ -29,8 +29,9 @@ static void decide(struct case_run *run)
 	run->end.our_code = run->conn.we_closed ? run->our_code : -2;
 	run->end.waited_ms = elapsed_ms(run);
 	enum grade grade = judge_end(rule(run), &run->end, &seen, &required);
+	bool leaving = run->end.close_body && (run->end.code == 1001 || run->end.code == 1012 || run->end.code == 1013);
 	bool timed = !run->end.eof && !run->end.rst && !run->end.error;
-	if (grade < GRADE_NOTE && (timed || rule(run)->slow_ms || rule(run)->slow_close_ms || !run->end.close))
+	if (grade < GRADE_NOTE && (timed || leaving || rule(run)->slow_ms || rule(run)->slow_close_ms || !run->end.close))
 		run->soft = true;
 	case_grade(run, grade, buf_cstr(&required), "%s", buf_cstr(&seen));
 	if (run->end.rst && !run->end.close && run->bad)

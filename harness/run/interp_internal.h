@@ -86,7 +86,7 @@ struct case_run {
 
 	/* what is decided */
 	enum grade grade;
-	bool soft, inconclusive, no_connection, decided;
+	bool soft, inconclusive, no_connection, refused, decided;
 	struct buf seen, required, note;
 	struct case_outcome worst; /* over the repeats so far */
 	struct arena kept;         /* holds worst's strings and its transcript */

@@ -16,6 +16,7 @@ void case_dial(struct case_run *run)
 	run->conn.edited = run->edited;
 	if (r < 0) {
 		run->soft = run->no_connection = run->inconclusive = true;
+		run->refused = r == -ECONNREFUSED;
 		case_grade(run, GRADE_WARN, "a connection", "no connection: %s", strerror(-r));
 		case_finish(run);
 		return;

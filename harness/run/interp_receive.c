@@ -259,6 +259,7 @@ static void on_end(struct case_run *run, const struct conn_event *e)
 	switch (run->wait) {
 	case WAIT_OPEN:
 		run->soft = run->no_connection = run->inconclusive = true;
+		run->refused = e->kind == CONN_ERROR && e->error == -ECONNREFUSED;
 		case_grade(run, GRADE_WARN, "a connection", "no connection: %s", stream_error_text(run->conn.stream));
 		case_finish(run);
 		return;

@@ -68,6 +68,7 @@ static void keep_worst(struct case_run *run)
 	if (run->inconclusive && run->grade != GRADE_FAIL)
 		v = VERDICT_INCONCLUSIVE;
 	bool first = run->worst.seen == NULL;
+	run->worst.answered |= run->conn.received > 0;
 	if (!first && weight(v) <= weight(run->worst.verdict))
 		return;
 	arena_fini(&run->kept);
@@ -78,6 +79,8 @@ static void keep_worst(struct case_run *run)
 		.verdict = v,
 		.soft = run->soft,
 		.no_connection = run->no_connection,
+		.refused = run->refused,
+		.answered = run->worst.answered,
 		.iter = run->iter,
 		.seen = arena_strdup(&run->kept, buf_cstr(&run->seen)),
 		.required = arena_strdup(&run->kept, buf_cstr(&run->required)),
@@ -198,7 +201,7 @@ static void begin_repeat(struct case_run *run)
 	buf_init(&run->note, NOTE_TEXT_MAX);
 	run->n_pings = run->pings_skipped = 0;
 	run->n_earlier = 0;
-	run->soft = run->inconclusive = run->no_connection = run->decided = false;
+	run->soft = run->inconclusive = run->no_connection = run->refused = run->decided = false;
 	run->grade = GRADE_PASS;
 	run->at = run->tc->steps;
 	run->wait = WAIT_PAUSE;

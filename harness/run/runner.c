@@ -8,6 +8,7 @@
 enum {
 	RUNNER_ARENA_MAX = 256 << 20,
 	RECOVER_POLL_MS = 50,
+	AGAIN_ROUNDS_MAX = 16, /* a target that is doubtful everywhere is run again in this many rounds, not in hundreds */
 	DEATHS_MAX = 200, /* a target that dies more often is given up */
 };
 
@@ -71,7 +72,8 @@ static void mark_suspects(struct runner *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct runner_item *item = &r->items[i];
 		bool since = item->finished_us >= r->last_alive_us && item->started_us;
-		if (item->state == RUNNER_RUNNING || (item->state == RUNNER_DECIDED && since && !item->c.tc->watch && item->verdict != VERDICT_SKIP))
+		bool done = item->state == RUNNER_DECIDED ? item->verdict != VERDICT_SKIP && !item->c.tc->watch : item->state == RUNNER_AGAIN;
+		if (item->state == RUNNER_RUNNING || (done && since && !item->unmet))
 			item->suspect = true;
 		if (item->suspect && item->state == RUNNER_DECIDED) {
 			item->state = RUNNER_AGAIN;
@@ -103,7 +105,7 @@ static void abandon(struct runner *r)
 		killed_by(r, only);
 	for (size_t i = 0; i < r->n; i++) {
 		struct runner_item *item = &r->items[i];
-		if (item->state == RUNNER_DECIDED)
+		if (item->state == RUNNER_DECIDED || item->c.tc->watch)
 			continue;
 		item->required = NULL;
 		item->seen = item->suspect ? "under way when the target stopped answering: it may be what the target did not survive"
@@ -120,24 +122,19 @@ static void on_recover_poll(void *owner)
 
 static void recovered(struct runner *r)
 {
-	r->lost = false;
+	r->lost = r->dead = false;
 	r->canary_alive = true;
 	pump(r);
 }
 
 /* Canary --------------------------------------------------------------------------------------------------------------------- */
 
-static void target_lost(struct runner *r)
+/* No canary comes back. It may be busy with the cases that run: no new ones are started, and what counts is a canary that is alone. */
+static void await_target(struct runner *r)
 {
-	if (!r->lost) {
-		r->lost = true;
-		r->deaths++;
+	if (!r->lost)
 		r->lost_since_us = clock_now_us();
-		if (r->again_phase && r->again_at < r->n && r->items[r->again_at].finished_us)
-			killed_by(r, &r->items[r->again_at]);
-		else
-			mark_suspects(r);
-	}
+	r->lost = true;
 	if (r->running)
 		return; /* on_case_done comes back here */
 	if (r->deaths > DEATHS_MAX) {
@@ -149,11 +146,23 @@ static void target_lost(struct runner *r)
 	timer_start(&r->recover, r->env->loop, RECOVER_POLL_MS, on_recover_poll, r);
 }
 
+static void target_died(struct runner *r)
+{
+	r->dead = true;
+	r->deaths++;
+	r->lost_since_us = clock_now_us();
+	if (r->again_phase && r->again_jobs == 1 && r->again_at < r->n && r->items[r->again_at].finished_us)
+		killed_by(r, &r->items[r->again_at]);
+	else
+		mark_suspects(r);
+	r->again_jobs = 1;
+}
+
 static void on_canary(void *owner, struct case_run *run)
 {
 	struct runner *r = owner;
 	const struct case_outcome *o = case_run_outcome(run);
-	bool alive = o->verdict == VERDICT_PASS;
+	bool alive = o->verdict == VERDICT_PASS, refused = o->refused;
 	r->canary = NULL;
 	case_run_free(run);
 	if (alive) {
@@ -161,11 +170,13 @@ static void on_canary(void *owner, struct case_run *run)
 		recovered(r);
 		return;
 	}
-	if (r->lost && clock_now_us() - r->lost_since_us > (uint64_t)r->o.recover_ms * 1000) {
+	if (r->dead && clock_now_us() - r->lost_since_us > (uint64_t)r->o.recover_ms * 1000) {
 		abandon(r);
 		return;
 	}
-	target_lost(r);
+	if (!r->dead && (refused || (r->lost && !r->running)))
+		target_died(r);
+	await_target(r);
 }
 
 static void start_canary(struct runner *r)
@@ -204,14 +215,15 @@ static void on_case_done(void *owner, struct case_run *run)
 	r->runs[slot] = NULL;
 	r->running--;
 	item->finished_us = clock_now_us();
-	if (!o->no_connection && !doubtful)
+	item->unmet = o->no_connection && !o->answered;
+	if (o->answered)
 		r->last_alive_us = item->started_us > r->last_alive_us ? item->started_us : r->last_alive_us;
 	take_outcome(r, item, run);
 	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect)
 		r->canary_wanted = true;
 	case_run_free(run);
-	if (r->lost && !r->again_phase) {
-		item->suspect = true;
+	if (r->dead && !r->again_phase) {
+		item->suspect = !item->unmet;
 		item->state = RUNNER_AGAIN;
 	} else if (doubtful && !r->again_phase) {
 		item->state = RUNNER_AGAIN;
@@ -221,7 +233,7 @@ static void on_case_done(void *owner, struct case_run *run)
 		decide(r, item, verdict);
 	}
 	if (r->lost)
-		target_lost(r);
+		await_target(r);
 	else
 		pump(r);
 }
@@ -254,7 +266,7 @@ static void stop_now(struct runner *r)
 	r->stopped = true;
 	r->abort_reason = "the run was stopped";
 	for (size_t i = 0; i < r->n; i++)
-		if (r->items[i].state != RUNNER_DECIDED) {
+		if (r->items[i].state != RUNNER_DECIDED && !r->items[i].c.tc->watch) {
 			r->items[i].seen = "not run: the run was stopped";
 			decide(r, &r->items[i], VERDICT_ERROR);
 		}
@@ -264,16 +276,27 @@ static void stop_now(struct runner *r)
 /* Alone: one case, then, when there is a reason, a canary, then the next. */
 static void pump_again(struct runner *r)
 {
-	if (r->running || r->canary)
+	if (r->canary || r->lost || (r->running && r->again_jobs == 1))
 		return;
-	if (r->canary_wanted) {
+	if (r->canary_wanted && !r->running) {
 		start_canary(r);
 		return;
 	}
-	for (r->again_at = 0; r->again_at < r->n; r->again_at++)
-		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]))
+	for (r->again_at = 0; r->again_at < r->n && !r->canary_wanted && r->running < r->again_jobs; r->again_at++)
+		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]) && r->again_jobs == 1)
 			return;
-	quit(r);
+	if (!r->running && !r->canary_wanted)
+		quit(r);
+	else if (!r->running)
+		start_canary(r);
+}
+
+static unsigned count_again(const struct runner *r)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < r->n; i++)
+		n += r->items[i].state == RUNNER_AGAIN;
+	return n;
 }
 
 static void pump(struct runner *r)
@@ -295,6 +318,9 @@ static void pump(struct runner *r)
 		if (r->running || r->canary || r->lost)
 			return;
 		r->again_phase = true;
+		r->again_jobs = r->deaths ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
+		if (r->again_jobs > r->o.jobs)
+			r->again_jobs = r->o.jobs;
 	}
 	pump_again(r);
 }
@@ -312,14 +338,20 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 	const struct conn_watch *seen = &r->env->watch[w];
 	item->started_us = item->finished_us = clock_now_us();
 	if (w == WATCH_SURVIVAL) {
-		item->seen = r->deaths ? arena_printf(&r->arena, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s") : "";
+		item->seen = r->deaths ? arena_printf(&r->arena, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s")
+					: r->stopped ? "it lived, but the run did not come to its end" : "";
 		item->required = keep(r, "a target that no client can take down");
-		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : VERDICT_PASS);
+		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);
 		return;
 	}
 	if (!seen->samples) {
 		item->seen = "nothing came that this rule could be checked on";
 		decide(r, item, VERDICT_SKIP);
+		return;
+	}
+	if (!seen->seen && (r->stopped || r->abort_reason)) {
+		item->seen = "not seen broken, but the run did not come to its end";
+		decide(r, item, VERDICT_ERROR);
 		return;
 	}
 	if (!seen->seen) {

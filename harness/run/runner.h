@@ -21,6 +21,7 @@ struct runner_item {
 	char *transcript;          /* malloc'd, of a case that did not pass; or NULL */
 	uint64_t started_us, finished_us;
 	bool suspect, killed;      /* in flight when the target died; proven to kill it */
+	bool unmet;                /* nobody answered even its opening: it cannot have killed anything */
 };
 
 struct runner_options {
@@ -50,10 +51,13 @@ struct runner {
 	/* internal */
 	struct case_run **runs;
 	struct case_run *canary;
-	bool looping, lost, again_phase, canary_wanted, canary_alive;
+	bool looping, again_phase, canary_wanted, canary_alive;
+	bool lost;                 /* a canary did not come back: no case is started until one does */
+	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
 	struct timer recover;
 	uint64_t lost_since_us;
 	size_t again_at;
+	unsigned again_jobs;       /* cases at once in the second phase: 1, but for a target that is doubtful everywhere */
 };
 
 /* Copies `cases`. -ENOMEM. */

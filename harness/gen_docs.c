@@ -1,0 +1,100 @@
+/*
+ * Prints what docs/ holds of the option tables, for ci/generate-docs: --help, manual, catalogue and schema say the same
+ * because all are made from the rows. Built on demand, never installed.
+ */
+#undef main /* main.c is linked in for its helpers, its main() under another name: see meson.build */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cmd.h"
+#include "harness/target/target.h"
+
+enum { PAGE_MAX = 1 << 20 };
+
+static int print_options(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Commands and their options\n\nMade by `ci/generate-docs` from the option tables.\n");
+	for (size_t i = 0; i < commands_len; i++) {
+		const struct command *c = &commands[i];
+		buf_printf(&b, "\n## wsquall %s\n\n`wsquall %s%s%s`: %s.\n\n", c->name, c->name, c->synopsis[0] ? " " : "",
+			   c->synopsis, c->about);
+		opt_markdown(c->options, OPT_ON_COMMAND_LINE, &b);
+	}
+	return cmd_print(&b);
+}
+
+static int print_target_file(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Keys of a target file\n\nMade by `ci/generate-docs` from the option table. How to write one: "
+		       "[target-file.md](../target-file.md).\n\n");
+	opt_markdown(target_table, OPT_IN_FILE, &b);
+	return cmd_print(&b);
+}
+
+static int print_target_schema(void)
+{
+	struct buf b;
+	json_t *schema = opt_schema(target_table, "wsquall target file");
+	char *text = schema ? json_dumps(schema, JSON_INDENT(2)) : NULL;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "%s\n", text ? text : "");
+	free(text);
+	json_decref(schema);
+	return cmd_print(&b);
+}
+
+static const struct {
+	enum exit_code code;
+	const char *about;
+} exits[] = {
+	{EXIT_PASSED, "passed"},
+	{EXIT_FAILED, "a required check failed"},
+	{EXIT_INCONCLUSIVE, "inconclusive"},
+	{EXIT_STOPPED, "stopped by a guard or a signal"},
+	{EXIT_USAGE, "usage or file error"},
+	{EXIT_UNREACHABLE, "target unreachable"},
+	{EXIT_OURS, "our own error"},
+};
+
+static int print_man(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, ".\\\" Made by ci/generate-docs from the option tables.\n"
+		       ".TH WSQUALL 1 \"\" \"wsquall %s\" \"User commands\"\n"
+		       ".SH NAME\nwsquall \\- certifies WebSocket servers\n.SH SYNOPSIS\n.B wsquall\n.I COMMAND\n[\\fIOPTIONS\\fR]\n"
+		       ".SH COMMANDS\n", WSQUALL_VERSION);
+	for (size_t i = 0; i < commands_len; i++) {
+		const struct command *c = &commands[i];
+		buf_printf(&b, ".SS \"wsquall %s%s%s\"\n%c%s.\n", c->name, c->synopsis[0] ? " " : "", c->synopsis,
+			   c->about[0] - 32, c->about + 1);
+		opt_man(c->options, OPT_ON_COMMAND_LINE, &b);
+	}
+	buf_printf(&b, ".SH TARGET FILE\nYAML; each key once.\n");
+	opt_man(target_table, OPT_IN_FILE, &b);
+	buf_printf(&b, ".SH EXIT STATUS\n");
+	for (size_t i = 0; i < ARRAY_LEN(exits); i++)
+		buf_printf(&b, ".TP\n.B %d\n%s\n", exits[i].code, exits[i].about);
+	return cmd_print(&b);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*print)(void);
+	} pages[] = {
+		{"options", print_options}, {"target-file", print_target_file}, {"target-schema", print_target_schema},
+		{"man", print_man},
+	};
+	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
+		if (strcmp(argv[1], pages[i].name) == 0)
+			return pages[i].print();
+	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man\n");
+	return EXIT_USAGE;
+}
