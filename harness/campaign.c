@@ -41,6 +41,7 @@ const struct opt campaign_options_table[] = {
 	    .metavar = "LIST"),
 	ROW("strict", strict, OPT_FLAG, "a warn counts as a fail"),
 	ROW("fail_on", fail_on, OPT_STRING, "what else makes the run fail: warn, inconclusive, or both with a comma", .metavar = "WORDS"),
+	ROW("ignore_known", ignore_known, OPT_FLAG, "judge as if the target file listed no known deviations"),
 	ROW("ca", ca, OPT_STRING, "PEM file with the authorities to trust", .metavar = "FILE"),
 	ROW("insecure", insecure, OPT_FLAG, "do not verify the target's certificate; the report says so"),
 	ROW("server", server_args, OPT_STRINGS, "argument for the embedded reference server, such as --server=--engine=naive", .metavar = "ARG"),
@@ -69,9 +70,11 @@ bool campaign_interrupted(void)
 static int start_reference(struct campaign *c, struct err *e)
 {
 	char path[1024], url[64];
-	const char *args[ARRAY_LEN(c->reference.args)] = {0};
-	for (size_t i = 0; i < c->o.server_args.len && i < ARRAY_LEN(args) - 1; i++)
-		args[i] = c->o.server_args.items[i];
+	/* What reference.yaml promises. */
+	const char *args[ARRAY_LEN(c->reference.args)] = {"--origins=https://app.example", "--echo-max=1MiB", "--close-trigger=please close"};
+	size_t n = 3;
+	for (size_t i = 0; i < c->o.server_args.len && n < ARRAY_LEN(args) - 1; i++)
+		args[n++] = c->o.server_args.items[i];
 	process_beside_us("wsquall-server", path, sizeof(path));
 	int r = process_start(&c->reference, path, args, 0, e);
 	if (r < 0)
@@ -196,6 +199,8 @@ int campaign_init(struct campaign *c, struct err *e)
 	r = load_target(c, e);
 	if (r)
 		return r;
+	if (c->o.ignore_known)
+		c->target.known.len = 0;
 	set_up(c);
 	if (check_known(&c->target, e) < 0 || make_tls(c, e) < 0)
 		return EXIT_USAGE;
@@ -231,6 +236,21 @@ static bool stop_asked(void *owner)
 {
 	(void)owner;
 	return campaign_interrupted();
+}
+
+void campaign_report_unreachable(struct campaign *c, const struct err *why)
+{
+	struct campaign_view view;
+	struct err ignored;
+	bool quiet = c->o.quiet;
+	if (c->scratch || c->o.dry_run)
+		return;
+	c->o.quiet = true;
+	if (campaign_view_init(&view, c, &ignored) == 0) {
+		campaign_view_unreachable(&view, why->text);
+		campaign_view_fini(&view);
+	}
+	c->o.quiet = quiet;
 }
 
 int campaign_run(struct campaign *c, struct err *e)

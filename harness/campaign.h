@@ -14,7 +14,7 @@ struct campaign_options {
 	bool seed_given;
 	int64_t jobs;
 	uint64_t timeout_ms;
-	bool timeout_given, strict, insecure, dry_run, quiet, no_color, all_transcripts;
+	bool timeout_given, strict, ignore_known, insecure, dry_run, quiet, no_color, all_transcripts;
 	const char *ca, *fail_on;
 	struct opt_strings server_args; /* for the embedded reference server */
 };
@@ -45,6 +45,8 @@ struct campaign {
 int campaign_init(struct campaign *c, struct err *e);
 /* Runs, writes the reports to the output folder, prints the text report. Returns the exit code of the run. */
 int campaign_run(struct campaign *c, struct err *e);
+/* After EXIT_UNREACHABLE: writes reports in which no case was run, so that nobody takes an older report for this run's. */
+void campaign_report_unreachable(struct campaign *c, const struct err *why);
 void campaign_fini(struct campaign *c);
 
 /* Selects by suites and globs from the tables of suites/; -EINVAL with a sentence for an unknown suite, a glob that matches nothing, an empty selection. */

@@ -19,5 +19,7 @@ void campaign_view_fini(struct campaign_view *v);
 void campaign_on_decided(void *owner, const struct runner_item *item);
 /* Writes all reports, prints the text. The exit code. */
 int campaign_report(struct campaign_view *v, struct err *e);
+/* Every case is an error that says why; reports are written, nothing is printed. */
+void campaign_view_unreachable(struct campaign_view *v, const char *why);
 int campaign_dry_run(struct campaign *c);
 bool campaign_interrupted(void);

@@ -34,6 +34,7 @@ static void fill_item(struct campaign_view *v, struct result_item *item, const s
 {
 	const struct test_case *tc = rc->tc;
 	struct arena *a = &v->c->arena;
+	const struct target_known *known = target_known_find(&v->c->target, tc->id);
 	*item = (struct result_item){
 		.id = tc->id,
 		.title = tc->title,
@@ -49,7 +50,7 @@ static void fill_item(struct campaign_view *v, struct result_item *item, const s
 		.required = "",
 		.explain = tc->explain,
 		.fix = tc->fix,
-		.known = target_known_reason(&v->c->target, tc->id),
+		.known = known ? known->reason : NULL,
 	};
 }
 
@@ -82,7 +83,8 @@ static void take(struct campaign_view *v, struct result_item *item, const struct
 	item->required = from->required ? from->required : "";
 	item->note = from->note;
 	item->expected = item->known && bad;
-	item->stale = item->known && from->verdict == VERDICT_PASS;
+	const struct target_known *known = target_known_find(&v->c->target, item->id);
+	item->stale = known && !known->flaky && from->verdict == VERDICT_PASS;
 	item->evidence = write_transcript(v, from);
 	item->duration_ms = from->finished_us > from->started_us && from->started_us ? (double)(from->finished_us - from->started_us) / 1000 : 0;
 	if (bad || from->verdict == VERDICT_INCONCLUSIVE)
@@ -253,6 +255,21 @@ int campaign_report(struct campaign_view *v, struct err *e)
 	if (!c->o.quiet)
 		fprintf(stderr, "reports: %s/\n", c->o.output);
 	return c->result.exit_code;
+}
+
+void campaign_view_unreachable(struct campaign_view *v, const char *why)
+{
+	struct result *r = &v->c->result;
+	struct err ignored;
+	for (size_t i = 0; i < r->n_items; i++) {
+		r->items[i].verdict = VERDICT_ERROR;
+		r->items[i].seen = "not run: the target could not be tested";
+		history_append(&v->history, result_item_event(&r->items[i]));
+	}
+	r->abort_reason = why;
+	result_grade(r, v->c->o.strict, v->c->o.fail_on);
+	history_append(&v->history, result_end_event(r));
+	write_reports(v, &ignored);
 }
 
 int campaign_dry_run(struct campaign *c)

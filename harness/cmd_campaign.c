@@ -47,7 +47,9 @@ int cmd_campaign_run(const struct command *c, struct campaign *campaign)
 {
 	struct err e = {0};
 	int code = campaign_init(campaign, &e);
-	if (code == 0)
+	if (code == EXIT_UNREACHABLE)
+		campaign_report_unreachable(campaign, &e);
+	else if (code == 0)
 		code = campaign_run(campaign, &e);
 	if (e.text[0]) {
 		fprintf(stderr, "wsquall: %s\n", e.text);

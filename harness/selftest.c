@@ -106,6 +106,7 @@ static int run_one(const struct campaign_options *o, const char *defect, struct 
 	arena_init(&c.arena, 256 << 20);
 	c.o.cases = (struct opt_strings){0};
 	c.o.target = NULL;
+	c.o.ignore_known = true;
 	c.o.server_args = (struct opt_strings){.items = arguments, .len = defect ? 2 : 1};
 	current = ret_comparison;
 	int code = campaign_init(&c, e);

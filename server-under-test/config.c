@@ -47,6 +47,8 @@ static const struct option options[] = {
 	{ "drain.spread", OPTION_SECONDS, FIELD(drain_spread_s), "2s", "TIME", "over which the Closes are spread" },
 	{ "drain.timeout", OPTION_SECONDS, FIELD(drain_timeout_s), "30s", "TIME", "after which a drain ends in any case" },
 	{ "echo.max", OPTION_SIZE, FIELD(echo_max), "16MiB", "SIZE", "largest message; a larger one is closed with 1009" },
+	{ "close.trigger", OPTION_TEXT, FIELD(close_trigger), NULL, "TEXT",
+	  "a text message that makes /echo close with 1001 instead of echoing it: for tests of a close by the server" },
 	{ "header.max", OPTION_SIZE, FIELD(header_max), "8KiB", "SIZE", "largest request head" },
 	{ "subprotocols", OPTION_LIST, FIELD(subprotocols), "wsquall.v1", "LIST", "subprotocols known on /echo" },
 	{ "origins", OPTION_LIST, FIELD(origins), NULL, "LIST", "the only origins allowed; a missing Origin is allowed" },

@@ -34,6 +34,7 @@ struct config {
 	size_t echo_max; /* bytes of one message */
 	size_t header_max; /* bytes of one request head */
 	struct config_list subprotocols;
+	const char *close_trigger; /* text message that makes the server close with 1001; NULL: none */
 	struct config_list origins; /* empty: every origin */
 	struct config_list origins_denied;
 	struct config_list defects;

@@ -103,12 +103,24 @@ static int fail(struct lws_conn *conn, unsigned code, const char *reason)
 	return -1;
 }
 
+static bool is_close_trigger(const struct lws_conn *conn, const struct lws_message *m)
+{
+	const char *trigger = conn->engine->server->config->close_trigger;
+
+	return trigger && !m->binary && m->len == strlen(trigger) && memcmp(m->room + LWS_PRE, trigger, m->len) == 0;
+}
+
 static void message_done(struct lws_conn *conn)
 {
 	struct lws_message *m = conn->incoming;
 
 	conn->incoming = NULL;
 	conn->info.received++;
+	if (is_close_trigger(conn, m)) {
+		message_free(m);
+		lws_echo_close(conn, 1001);
+		return;
+	}
 	conn->queued += m->len;
 	*conn->queue_end = m;
 	conn->queue_end = &m->next;

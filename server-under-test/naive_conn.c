@@ -156,7 +156,7 @@ static size_t head_input(struct naive_conn *conn, const uint8_t *data, size_t le
 	else
 		conn_refuse(conn, &verdict);
 	http_parser_fini(&conn->parser);
-	return defect(read_early_frames_lost) ? len : used;
+	return used;
 }
 
 static void conn_input(struct naive_conn *conn, const uint8_t *data, size_t len)
@@ -278,6 +278,7 @@ void naive_conn_new(struct naive_engine *engine, int fd, const char *ip)
 	conn_info_init(&conn->info, engine->server->log, ip);
 	http_parser_init(&conn->parser, engine->server->config->header_max);
 	session_init(&conn->session, &conn->info, engine->server->config->echo_max);
+	conn->session.close_trigger = engine->server->config->close_trigger;
 	ev_io_init(&conn->read_io, on_readable, fd, EV_READ);
 	conn->read_io.data = conn;
 	ev_io_init(&conn->write_io, on_writable, fd, EV_WRITE);

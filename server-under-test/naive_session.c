@@ -152,6 +152,14 @@ static void echo(struct session *s)
 	s->info->sent++;
 }
 
+static bool is_close_trigger(const struct session *s)
+{
+	size_t len = bytes_len(&s->message);
+
+	return s->close_trigger && s->message_opcode == OPCODE_TEXT && len == strlen(s->close_trigger) && len > 0 &&
+	       memcmp(s->message.p + s->message.start, s->close_trigger, len) == 0;
+}
+
 static void on_message(struct session *s)
 {
 	if (s->message_opcode == OPCODE_TEXT && !utf8_complete(&s->utf8)) {
@@ -159,7 +167,9 @@ static void on_message(struct session *s)
 		return;
 	}
 	s->info->received++;
-	if (s->state == SESSION_OPEN)
+	if (s->state == SESSION_OPEN && is_close_trigger(s))
+		session_close(s, 1001, "going away");
+	else if (s->state == SESSION_OPEN)
 		echo(s);
 	s->in_message = false;
 	if (!defect(fragment_joins_messages) || s->message_frames == 1)

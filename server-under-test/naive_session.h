@@ -22,6 +22,7 @@ struct session {
 	struct conn_info *info; /* counters; borrowed */
 	struct conn_end end; /* valid from SESSION_CLOSING on; code 0 before */
 	uint64_t message_max;
+	const char *close_trigger; /* borrowed, or NULL */
 	struct bytes out;
 
 	uint8_t head[FRAME_HEAD_MAX]; /* of the frame being read */

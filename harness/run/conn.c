@@ -95,6 +95,7 @@ static void end_close(struct conn *c)
 {
 	struct span body = buf_span(&c->control);
 	watch(c, WATCH_SECOND_CLOSE, c->peer_closed);
+	watch(c, WATCH_DATA_AFTER_CLOSE, false); /* from now on it could be broken */
 	watch(c, WATCH_CLOSE_ONE_OCTET, body.len == 1);
 	if (body.len >= 2) {
 		uint16_t code = (uint16_t)(body.p[0] << 8 | body.p[1]);

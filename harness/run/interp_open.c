@@ -83,7 +83,7 @@ void case_judge_reply(struct case_run *run)
 	enum grade grade = judge_http(&run->at->http, &run->http, &seen, &required);
 	if (grade < GRADE_NOTE && !run->http.status)
 		run->soft = true;
-	if (grade < GRADE_NOTE && (run->http.status == 429 || run->http.status == 503))
+	if (grade < GRADE_NOTE && (run->http.status == 429 || run->http.status >= 500))
 		run->soft = true;
 	case_grade(run, grade, buf_cstr(&required), "%s", buf_cstr(&seen));
 	buf_fini(&seen);

@@ -316,7 +316,8 @@ void case_on_event(void *owner, const struct conn_event *e)
 	case CONN_EOF:
 	case CONN_ERROR: on_end(run, e); return;
 	case CONN_ENDLESS:
-		case_grade(run, GRADE_FAIL, "a bounded answer", "%s", run->conn.limit_text);
+		if (!run->decided)
+			case_grade(run, GRADE_FAIL, "a bounded answer", "%s", run->conn.limit_text);
 		case_finish(run);
 		return;
 	case CONN_FRAME: return;

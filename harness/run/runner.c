@@ -10,6 +10,8 @@ enum {
 	RECOVER_POLL_MS = 50,
 	AGAIN_ROUNDS_MAX = 16, /* a target that is doubtful everywhere is run again in this many rounds, not in hundreds */
 	DEATHS_MAX = 200, /* a target that dies more often is given up */
+	AGAIN_LONG_MS = 60000, /* when running cases again takes longer than this, and the last */
+	AGAIN_CONFIRMED = 5,   /* so many gave the same verdict again, the rest is taken as it was */
 };
 
 static void pump(struct runner *r);
@@ -162,7 +164,8 @@ static void on_canary(void *owner, struct case_run *run)
 {
 	struct runner *r = owner;
 	const struct case_outcome *o = case_run_outcome(run);
-	bool alive = o->verdict == VERDICT_PASS, refused = o->refused;
+	/* Wrong for sure is alive, too. */
+	bool alive = o->verdict == VERDICT_PASS || (o->answered && !o->soft), refused = o->refused;
 	r->canary = NULL;
 	case_run_free(run);
 	if (alive) {
@@ -227,7 +230,9 @@ static void on_case_done(void *owner, struct case_run *run)
 		item->state = RUNNER_AGAIN;
 	} else if (doubtful && !r->again_phase) {
 		item->state = RUNNER_AGAIN;
+		item->verdict = verdict;
 	} else {
+		r->confirmed = first_seen && item->verdict == verdict && !item->suspect ? r->confirmed + 1 : 0;
 		if (first_seen && verdict == VERDICT_PASS && !item->suspect)
 			add_note(r, item, arena_printf(&r->arena, "among others it gave: %s; alone it passes", first_seen));
 		decide(r, item, verdict);
@@ -273,6 +278,16 @@ static void stop_now(struct runner *r)
 	quit(r);
 }
 
+/* A target that leaves everything unanswered would be waited for case by case, for hours. */
+static void take_rest(struct runner *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].state == RUNNER_AGAIN && !r->items[i].suspect) {
+			add_note(r, &r->items[i], "not run again alone: others like it gave the same a second time");
+			decide(r, &r->items[i], r->items[i].verdict);
+		}
+}
+
 /* Alone: one case, then, when there is a reason, a canary, then the next. */
 static void pump_again(struct runner *r)
 {
@@ -282,6 +297,8 @@ static void pump_again(struct runner *r)
 		start_canary(r);
 		return;
 	}
+	if (r->confirmed >= AGAIN_CONFIRMED && clock_now_us() - r->again_since_us > AGAIN_LONG_MS * 1000ull)
+		take_rest(r);
 	for (r->again_at = 0; r->again_at < r->n && !r->canary_wanted && r->running < r->again_jobs; r->again_at++)
 		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]) && r->again_jobs == 1)
 			return;
@@ -318,6 +335,7 @@ static void pump(struct runner *r)
 		if (r->running || r->canary || r->lost)
 			return;
 		r->again_phase = true;
+		r->again_since_us = clock_now_us();
 		r->again_jobs = r->deaths ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
 		if (r->again_jobs > r->o.jobs)
 			r->again_jobs = r->o.jobs;

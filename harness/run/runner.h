@@ -57,6 +57,8 @@ struct runner {
 	struct timer recover;
 	uint64_t lost_since_us;
 	size_t again_at;
+	uint64_t again_since_us;
+	unsigned confirmed;        /* cases in a row that alone gave the same verdict as among others */
 	unsigned again_jobs;       /* cases at once in the second phase: 1, but for a target that is doubtful everywhere */
 };
 

@@ -39,6 +39,7 @@ static const struct opt contract_table[] = {
 
 static const struct opt known_table[] = {
 	ROW(target_known, "case", id, OPT_STRING, "id of the case", .flags = OPT_REQUIRED),
+	ROW(target_known, "flaky", flaky, OPT_FLAG, "it does not happen every time: that it passes is no stale entry"),
 	ROW(target_known, "reason", reason, OPT_STRING, "why this deviation is accepted", .flags = OPT_REQUIRED),
 	{0},
 };
@@ -120,12 +121,12 @@ int target_load_text(struct span text, const char *name, struct arena *a, struct
 	return r;
 }
 
-const char *target_known_reason(const struct target *t, const char *id)
+const struct target_known *target_known_find(const struct target *t, const char *id)
 {
 	const struct target_known *known = t->known.items;
 	for (size_t i = 0; i < t->known.len; i++)
 		if (strcmp(known[i].id, id) == 0)
-			return known[i].reason;
+			return &known[i];
 	return NULL;
 }
 

@@ -29,6 +29,7 @@ struct target_contract {
 /* One deviation that the target's owner knows and accepts. */
 struct target_known {
 	const char *id, *reason;
+	bool flaky;              /* it does not happen every time: passing is not stale */
 };
 
 struct target {
@@ -57,5 +58,5 @@ extern const struct opt target_table[];
 int target_load(const char *url_or_path, struct arena *a, struct target *ret_target, struct err *e);
 /* From the text of a target file; `name` stands for the file in errors. */
 int target_load_text(struct span text, const char *name, struct arena *a, struct target *ret_target, struct err *e);
-/* The reason for which the target file accepts a deviation of this case, or NULL. */
-const char *target_known_reason(const struct target *t, const char *id);
+/* The entry by which the target file accepts a deviation of this case, or NULL. */
+const struct target_known *target_known_find(const struct target *t, const char *id);
