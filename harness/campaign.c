@@ -262,7 +262,7 @@ int campaign_run(struct campaign *c, struct err *e)
 	signal(SIGTERM, on_signal);
 	if (campaign_view_init(&view, c, e) < 0)
 		return EXIT_USAGE;
-	struct runner_options o = {.jobs = (unsigned)c->o.jobs, .recover_ms = RECOVER_MS, .keep_transcripts = c->o.all_transcripts,
+	struct runner_options o = {.jobs = (unsigned)c->o.jobs, .recover_ms = RECOVER_MS, .keep_transcripts = c->o.all_transcripts, .listen = true,
 				   .on_decided = campaign_on_decided, .revive = c->embedded ? revive : NULL, .stop = stop_asked, .owner = &view};
 	if (runner_init(&c->runner, &c->env, &o, c->cases, c->n_cases) < 0)
 		return err_set(e, ENOMEM, "out of memory"), EXIT_OURS;

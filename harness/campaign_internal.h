@@ -8,6 +8,7 @@ struct campaign_view {
 	struct campaign *c;
 	struct history history;
 	struct result_item *items;  /* parallel to the runner's */
+	const char *replay_options;
 	bool tty, history_broken;
 	unsigned columns;
 	uint64_t started_us, last_drawn_us;

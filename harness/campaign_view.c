@@ -74,6 +74,39 @@ static const char *write_transcript(struct campaign_view *v, const struct runner
 	return r < 0 ? NULL : arena_strdup(a, name);
 }
 
+/* One option of a command that a person can paste: quoted when a shell would see more in it than a word. */
+static void add_option(struct buf *b, const char *option, const char *value)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=@%+,";
+	buf_printf(b, " %s", option);
+	if (strspn(value, plain) == strlen(value)) {
+		buf_printf(b, "%s", value);
+		return;
+	}
+	buf_printf(b, "'");
+	for (const char *c = value; *c; c++)
+		buf_printf(b, "%s%.*s", *c == 0x27 ? "'\\'" : "", 1, c);
+	buf_printf(b, "'");
+}
+
+/* What a replay needs to know beside the result: how the target was reached. */
+static const char *replay_options(struct campaign *c)
+{
+	struct buf b;
+	buf_init(&b, 1 << 16);
+	if (c->o.target && !strstr(c->o.target, "://") && !c->embedded)
+		add_option(&b, "--target=", c->o.target);
+	if (c->o.ca)
+		add_option(&b, "--ca=", c->o.ca);
+	if (c->o.insecure)
+		buf_printf(&b, " --insecure");
+	for (size_t i = 0; i < c->o.server_args.len; i++)
+		add_option(&b, "--server=", c->o.server_args.items[i]);
+	const char *text = arena_strdup(&c->arena, buf_cstr(&b));
+	buf_fini(&b);
+	return text;
+}
+
 static void take(struct campaign_view *v, struct result_item *item, const struct runner_item *from)
 {
 	struct arena *a = &v->c->arena;
@@ -88,7 +121,7 @@ static void take(struct campaign_view *v, struct result_item *item, const struct
 	item->evidence = write_transcript(v, from);
 	item->duration_ms = from->finished_us > from->started_us && from->started_us ? (double)(from->finished_us - from->started_us) / 1000 : 0;
 	if (bad || from->verdict == VERDICT_INCONCLUSIVE)
-		item->replay = arena_printf(a, "wsquall replay %s %s", v->c->o.output, item->id);
+		item->replay = arena_printf(a, "wsquall replay %s %s%s", v->c->o.output, item->id, v->replay_options);
 }
 
 /* The live line ---------------------------------------------------------------------------------------------------------------- */
@@ -145,11 +178,8 @@ void campaign_on_decided(void *owner, const struct runner_item *from)
 
 /* Beginning and end -------------------------------------------------------------------------------------------------------------- */
 
-static void begin_result(struct campaign_view *v)
+static const char *const *make_notes(struct campaign *c)
 {
-	struct campaign *c = v->c;
-	char *started = arena_alloc(&c->arena, CLOCK_RFC3339_LEN);
-	clock_rfc3339(started, CLOCK_RFC3339_LEN);
 	const char **notes = arena_alloc(&c->arena, 8 * sizeof(*notes));
 	size_t n = 0;
 	if (c->target.tls.insecure && c->target.echo.tls)
@@ -160,6 +190,14 @@ static void begin_result(struct campaign_view *v)
 		notes[n++] = "the target answered neither a message nor a Ping in the first look: its deadline is cut to 1 s";
 	if (c->env.chatty)
 		notes[n++] = "the target sends messages on its own: messages that nobody sent are not judged";
+	return notes;
+}
+
+static void begin_result(struct campaign_view *v)
+{
+	struct campaign *c = v->c;
+	char *started = arena_alloc(&c->arena, CLOCK_RFC3339_LEN);
+	clock_rfc3339(started, CLOCK_RFC3339_LEN);
 	c->result.tool = WSQUALL_VERSION;
 	c->result.seed = c->o.seed;
 	c->result.target_name = c->target.name;
@@ -168,7 +206,7 @@ static void begin_result(struct campaign_view *v)
 	c->result.command = c->command;
 	c->result.items = v->items;
 	c->result.n_items = c->n_cases;
-	c->result.notes = notes;
+	c->result.notes = make_notes(c);
 	c->result.strict = c->o.strict;
 }
 
@@ -188,6 +226,7 @@ int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *
 	for (size_t i = 0; i < c->n_cases; i++)
 		fill_item(v, &v->items[i], &c->cases[i]);
 	begin_result(v);
+	v->replay_options = replay_options(c);
 	if (c->scratch) {
 		v->tty = false;
 		c->o.quiet = true;
@@ -242,6 +281,7 @@ int campaign_report(struct campaign_view *v, struct err *e)
 	clear_line(v);
 	c->result.duration_ms = (double)(clock_now_us() - v->started_us) / 1000;
 	c->result.abort_reason = c->runner.abort_reason;
+	c->result.notes = make_notes(c);
 	result_grade(&c->result, c->o.strict, c->o.fail_on);
 	if (c->runner.stopped && c->result.exit_code != EXIT_FAILED)
 		c->result.exit_code = EXIT_STOPPED;

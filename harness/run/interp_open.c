@@ -1,15 +1,11 @@
 /* Opening: the connection, the request, and the judging of the reply. */
 #include "harness/base/clock.h"
+#include "harness/run/approach.h"
 #include "harness/run/interp_internal.h"
 
 void case_dial(struct case_run *run)
 {
-	const struct target *t = run->env->target;
-	struct dial_options o = {.addresses = &run->env->echo_addresses, .source = t->source, .connect_timeout_ms = run->env->timeout_ms};
-	if (t->echo.tls && !run->plain) {
-		o.tls = run->env->tls;
-		o.server_name = t->tls.server_name ? t->tls.server_name : t->echo.host;
-	}
+	struct dial_options o = approach_dial(run->env, run->plain);
 	int r = conn_dial(&run->conn, run->env->loop, &o, &run->arena, &run->transcript, case_on_event, run);
 	run->dialled = true;
 	run->conn.request = &run->request;

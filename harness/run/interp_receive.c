@@ -59,8 +59,10 @@ static enum grade grade_overlooked(const struct case_run *run)
 
 /* Data ----------------------------------------------------------------------------------------------------------------------- */
 
+/* It may be an echo gone wrong, or a message that the target sends on its own: soft, until the listener has heard which targets do that. */
 static void wrong_message(struct case_run *run, const struct conn_event *e)
 {
+	run->soft = true;
 	const struct owed *o = run->echoes.first;
 	const char *name = opcode_name(e->opcode);
 	if (run->bad) {

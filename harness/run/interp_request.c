@@ -1,6 +1,7 @@
 /* The opening handshake of a case: a standard request, edited step by step, with the target's own names filled in. */
 #include <stdio.h>
 
+#include "harness/run/approach.h"
 #include "harness/run/interp_internal.h"
 
 static const char *swapped_case(struct case_run *run, const char *word)
@@ -82,14 +83,7 @@ struct span case_text(struct case_run *run, const char *text, size_t len)
 
 void case_request_init(struct case_run *run)
 {
-	const struct target *t = run->env->target;
-	uint8_t nonce[16];
-	char *key = arena_alloc(&run->arena, HANDSHAKE_KEY_LEN + 1);
-	rng_fill(&run->rng, nonce, sizeof(nonce));
-	handshake_key(nonce, key);
-	handshake_request_init(&run->request, span_str(t->echo.target), span_str(t->echo.host_field), span_str(key));
-	for (size_t i = 0; i < t->headers.len; i++)
-		handshake_request_set(&run->request, t->headers.items[i].key, span_str(t->headers.items[i].value));
+	approach_request(run->env, &run->rng, &run->arena, &run->request);
 }
 
 bool case_is_request_step(enum step_kind kind)

@@ -5,6 +5,7 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/escape.h"
+#include "harness/run/approach.h"
 
 enum { ECHO_WAIT_MS = 2500 }; /* after the Pong, for an echo to come; not longer than the deadline */
 
@@ -59,12 +60,8 @@ static void send_frame(struct probing *p, uint8_t opcode, struct span payload)
 
 static void on_open(struct probing *p)
 {
-	struct buf b;
 	p->probe->connected = true;
-	buf_init(&b, HANDSHAKE_REPLY_MAX);
-	if (handshake_request_write(&p->request, &b) == 0)
-		conn_write(&p->conn, buf_span(&b));
-	buf_fini(&b);
+	approach_write(&p->conn, &p->request);
 	p->sent_us = clock_now_us();
 	timer_start(&p->timer, p->env->loop, p->env->timeout_ms, on_timeout, p);
 }
@@ -142,33 +139,16 @@ static void on_event(void *owner, const struct conn_event *e)
 	}
 }
 
-static void make_request(struct probing *p)
-{
-	const struct target *t = p->env->target;
-	uint8_t nonce[16];
-	char *key = arena_alloc(&p->arena, HANDSHAKE_KEY_LEN + 1);
-	rng_fill(&p->rng, nonce, sizeof(nonce));
-	handshake_key(nonce, key);
-	handshake_request_init(&p->request, span_str(t->echo.target), span_str(t->echo.host_field), span_str(key));
-	for (size_t i = 0; i < t->headers.len; i++)
-		handshake_request_set(&p->request, t->headers.items[i].key, span_str(t->headers.items[i].value));
-}
-
 void probe_run(struct case_env *env, struct probe *ret_probe)
 {
 	struct probing p = {.env = env, .probe = ret_probe};
-	const struct target *t = env->target;
 	*ret_probe = (struct probe){0};
 	arena_init(&p.arena, CASE_ARENA_MAX);
 	transcript_init(&p.transcript, &p.arena, clock_now_us());
 	rng_init(&p.rng, env->seed, "probe");
 	snprintf(p.text, sizeof(p.text), "wsquall-probe-%016llx", (unsigned long long)rng_u64(&p.rng));
-	make_request(&p);
-	struct dial_options o = {.addresses = &env->echo_addresses, .source = t->source, .connect_timeout_ms = env->timeout_ms};
-	if (t->echo.tls) {
-		o.tls = env->tls;
-		o.server_name = t->tls.server_name ? t->tls.server_name : t->echo.host;
-	}
+	approach_request(env, &p.rng, &p.arena, &p.request);
+	struct dial_options o = approach_dial(env, false);
 	int r = conn_dial(&p.conn, env->loop, &o, &p.arena, &p.transcript, on_event, &p);
 	p.conn.request = &p.request;
 	if (r < 0) {

@@ -9,9 +9,8 @@ enum {
 	RUNNER_ARENA_MAX = 256 << 20,
 	RECOVER_POLL_MS = 50,
 	AGAIN_ROUNDS_MAX = 16, /* a target that is doubtful everywhere is run again in this many rounds, not in hundreds */
+	LISTEN_MIN_MS = 1000,  /* a target that talks on its own is expected to have done so after this long */
 	DEATHS_MAX = 200, /* a target that dies more often is given up */
-	AGAIN_LONG_MS = 60000, /* when running cases again takes longer than this, and the last */
-	AGAIN_CONFIRMED = 5,   /* so many gave the same verdict again, the rest is taken as it was */
 };
 
 static void pump(struct runner *r);
@@ -230,9 +229,7 @@ static void on_case_done(void *owner, struct case_run *run)
 		item->state = RUNNER_AGAIN;
 	} else if (doubtful && !r->again_phase) {
 		item->state = RUNNER_AGAIN;
-		item->verdict = verdict;
 	} else {
-		r->confirmed = first_seen && item->verdict == verdict && !item->suspect ? r->confirmed + 1 : 0;
 		if (first_seen && verdict == VERDICT_PASS && !item->suspect)
 			add_note(r, item, arena_printf(&r->arena, "among others it gave: %s; alone it passes", first_seen));
 		decide(r, item, verdict);
@@ -278,16 +275,6 @@ static void stop_now(struct runner *r)
 	quit(r);
 }
 
-/* A target that leaves everything unanswered would be waited for case by case, for hours. */
-static void take_rest(struct runner *r)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->items[i].state == RUNNER_AGAIN && !r->items[i].suspect) {
-			add_note(r, &r->items[i], "not run again alone: others like it gave the same a second time");
-			decide(r, &r->items[i], r->items[i].verdict);
-		}
-}
-
 /* Alone: one case, then, when there is a reason, a canary, then the next. */
 static void pump_again(struct runner *r)
 {
@@ -297,8 +284,6 @@ static void pump_again(struct runner *r)
 		start_canary(r);
 		return;
 	}
-	if (r->confirmed >= AGAIN_CONFIRMED && clock_now_us() - r->again_since_us > AGAIN_LONG_MS * 1000ull)
-		take_rest(r);
 	for (r->again_at = 0; r->again_at < r->n && !r->canary_wanted && r->running < r->again_jobs; r->again_at++)
 		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]) && r->again_jobs == 1)
 			return;
@@ -314,6 +299,23 @@ static unsigned count_again(const struct runner *r)
 	for (size_t i = 0; i < r->n; i++)
 		n += r->items[i].state == RUNNER_AGAIN;
 	return n;
+}
+
+static void on_heard(void *owner)
+{
+	pump(owner);
+}
+
+/* Before doubtful cases are run again the listener must have had time to hear whether the target talks on its own. */
+static bool heard_enough(struct runner *r)
+{
+	const struct listener *l = &r->listener;
+	uint32_t heard = listener_heard_ms(l);
+	if (!l->open || l->ended || heard >= LISTEN_MIN_MS || count_again(r) == 0)
+		return true;
+	timer_start(&r->heard, r->env->loop, LISTEN_MIN_MS - heard, on_heard, r);
+	r->listening = true;
+	return false;
 }
 
 static void pump(struct runner *r)
@@ -332,10 +334,9 @@ static void pump(struct runner *r)
 			if (item->state == RUNNER_PLANNED && !item->c.tc->watch)
 				start(r, item);
 		}
-		if (r->running || r->canary || r->lost)
+		if (r->running || r->canary || r->lost || !heard_enough(r))
 			return;
 		r->again_phase = true;
-		r->again_since_us = clock_now_us();
 		r->again_jobs = r->deaths ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
 		if (r->again_jobs > r->o.jobs)
 			r->again_jobs = r->o.jobs;
@@ -403,8 +404,10 @@ int runner_init(struct runner *r, struct case_env *env, const struct runner_opti
 void runner_run(struct runner *r)
 {
 	r->last_alive_us = clock_now_us();
+	if (r->o.listen)
+		listener_start(&r->listener, r->env);
 	pump(r);
-	if (r->running || r->canary || r->lost) {
+	if (r->running || r->canary || r->lost || r->listening) {
 		r->looping = true;
 		loop_run(r->env->loop);
 		r->looping = false;
@@ -419,6 +422,8 @@ void runner_fini(struct runner *r)
 	for (size_t slot = 0; r->runs && slot < r->o.jobs; slot++)
 		case_run_free(TAKE_PTR(r->runs[slot]));
 	case_run_free(TAKE_PTR(r->canary));
+	listener_fini(&r->listener);
+	timer_fini(&r->heard);
 	timer_fini(&r->recover);
 	for (size_t i = 0; i < r->n; i++)
 		free(r->items[i].transcript);

@@ -5,6 +5,7 @@
  * looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
  */
 #include "harness/run/interp.h"
+#include "harness/run/listener.h"
 
 struct runner_case {
 	const struct test_case *tc;
@@ -27,6 +28,7 @@ struct runner_item {
 struct runner_options {
 	unsigned jobs;             /* connections at once, 1 to JOBS_MAX */
 	uint32_t recover_ms;       /* how long a target that died may take to come back */
+	bool listen;               /* keep a listening connection beside the cases (listener.h) */
 	bool keep_transcripts;     /* also of cases that passed */
 	/* Called as soon as an item is decided; once more if a later finding changes it. May be NULL. */
 	void (*on_decided)(void *owner, const struct runner_item *item);
@@ -51,14 +53,13 @@ struct runner {
 	/* internal */
 	struct case_run **runs;
 	struct case_run *canary;
-	bool looping, again_phase, canary_wanted, canary_alive;
+	bool looping, listening, again_phase, canary_wanted, canary_alive;
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
-	struct timer recover;
+	struct timer recover, heard;
+	struct listener listener;
 	uint64_t lost_since_us;
 	size_t again_at;
-	uint64_t again_since_us;
-	unsigned confirmed;        /* cases in a row that alone gave the same verdict as among others */
 	unsigned again_jobs;       /* cases at once in the second phase: 1, but for a target that is doubtful everywhere */
 };
 

@@ -193,12 +193,7 @@ static bool poisoned(struct talk *t)
 	struct server *s = t->server;
 	if (!s->poison || t->first != 0x81 || t->len != strlen(s->poison) || memcmp(t->payload, s->poison, t->len) != 0)
 		return false;
-	if (s->antidote) {
-		s->antidote--;
-		shutdown(t->fd, SHUT_WR);
-	} else {
-		die(s);
-	}
+	die(s);
 	return true;
 }
 
@@ -229,7 +224,6 @@ static void *talk_main(void *arg)
 	s->fds[t->slot] = -1;
 	close(t->fd);
 	pthread_mutex_unlock(&s->lock);
-	s->now--;
 	free(t->payload);
 	free(t);
 	return NULL;
@@ -248,9 +242,6 @@ static void *accept_main(void *arg)
 		t->server = s;
 		t->fd = fd;
 		t->slot = s->n_threads;
-		int now = ++s->now;
-		if (now > s->most)
-			s->most = now;
 		s->count++;
 		pthread_mutex_lock(&s->lock);
 		s->fds[s->n_threads] = fd;
@@ -279,7 +270,6 @@ void server_start(struct server *s)
 	s->port = ntohs(in.sin_port);
 	s->n_threads = 0;
 	s->dead = false;
-	s->now = 0;
 	pthread_mutex_init(&s->lock, NULL);
 	r = pthread_create(&s->acceptor, NULL, accept_main, s);
 	assert(r == 0);

@@ -50,15 +50,14 @@ struct server {
 	const struct act *script;      /* of every connection */
 	const struct act *then;        /* not NULL: of every connection but the first */
 	const char *poison;            /* not NULL: a text message with these octets kills the server: every socket is closed at once */
-	unsigned antidote;             /* that many poisoned messages are survived, the connection is closed by FIN */
 	uint16_t port;
 	int listener;
-	atomic_int now, most, count;   /* connections at once, most of them ever, all of them */
+	atomic_int count;              /* of connections, all that ever were */
+	atomic_int deaths;
 	atomic_bool dead;
 	pthread_mutex_t lock;
 	pthread_t acceptor, threads[SERVER_CONNECTIONS_MAX];
 	int fds[SERVER_CONNECTIONS_MAX], n_threads;
-	atomic_int deaths;
 };
 
 /* Set script, then, poison before; port 0: a free one. Asserts. */
