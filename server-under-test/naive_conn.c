@@ -173,7 +173,7 @@ static void conn_input(struct naive_conn *conn, const uint8_t *data, size_t len)
 
 static void conn_ended(struct naive_conn *conn)
 {
-	bool mid_frame = conn->session.in_payload || conn->session.head_len > 0;
+	bool mid_frame = conn->session.state == SESSION_OPEN && (conn->session.in_payload || conn->session.head_len > 0);
 
 	if (defect(eof_mid_frame_crashes) && mid_frame)
 		abort();
