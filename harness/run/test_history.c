@@ -55,7 +55,7 @@ static void each_event_is_a_line_at_once(void **state)
 	assert_int_equal(history_append(&h, json_pack("{s:s,s:i}", "event", "plan", "seed", 1)), 0);
 	assert_string_equal(content(), "{\"event\":\"plan\",\"seed\":1}\n");
 	assert_int_equal(history_append(&h, json_pack("{s:s}", "seen", "two\nlines \x1b")), 0);
-	assert_string_equal(content(), "{\"event\":\"plan\",\"seed\":1}\n{\"seen\":\"two\\nlines \\u001b\"}\n");
+	assert_string_equal(content(), "{\"event\":\"plan\",\"seed\":1}\n{\"seen\":\"two\\nlines \\u001B\"}\n");
 	history_close(&h);
 	history_close(&h);
 	assert_int_equal(history_open(&h, path, &e), 0);

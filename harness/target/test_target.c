@@ -1,0 +1,192 @@
+/* Target files: what a good one says, and the exact sentence about each bad one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/target/target.h"
+
+static struct arena arena;
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena_init(&arena, 1 << 20);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+static void a_whole_file_is_read(void **state)
+{
+	static const char text[] =
+		"wsquall: 1\n"
+		"name: chat-staging\n"
+		"url: wss://staging.example.com/ws\n"
+		"echo: /echo\n"
+		"headers: {X-Team: chat}\n"
+		"subprotocols: [v2, v1]\n"
+		"origins: {allowed: https://a.example, forbidden: https://b.example}\n"
+		"paths: {absent: /no, protected: /private, redirect: /old, text_only: /text, other: /b}\n"
+		"close_trigger: bye\n"
+		"tls: {ca: ca.pem, server_name: s.example, insecure: true}\n"
+		"contract: {max_message: 1MiB}\n"
+		"timeout: 250ms\n"
+		"source: 127.0.0.2\n"
+		"known:\n"
+		"  - {case: a/b, reason: old clients}\n"
+		"  - {case: c/d, reason: \"on purpose\"}\n";
+	struct target t;
+	struct err e = {0};
+	(void)state;
+	if (target_load_text(SPAN_LIT(text), "t.yaml", &arena, &t, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_string_equal(t.name, "chat-staging");
+	assert_string_equal(t.url.target, "/ws");
+	assert_true(t.url.tls && t.echo.tls && t.echo_known && t.has_echo && t.tls.insecure);
+	assert_string_equal(t.echo.text, "wss://staging.example.com/echo");
+	assert_string_equal(opt_map_get(&t.headers, "X-Team"), "chat");
+	assert_string_equal(t.subprotocols.items[0], "v2");
+	assert_string_equal(t.origins.forbidden, "https://b.example");
+	assert_string_equal(t.paths.protected_, "/private");
+	assert_int_equal(t.contract.max_message, 1048576);
+	assert_int_equal(t.timeout_ms, 250);
+	assert_string_equal(target_known_reason(&t, "c/d"), "on purpose");
+	assert_null(target_known_reason(&t, "c"));
+}
+
+static void a_url_is_enough(void **state)
+{
+	struct target t;
+	struct err e;
+	(void)state;
+	assert_int_equal(target_load("ws://127.0.0.1:9/x", &arena, &t, &e), 0);
+	assert_string_equal(t.name, "ws://127.0.0.1:9/x");
+	assert_string_equal(t.echo.target, "/x");
+	assert_false(t.echo_known);
+	assert_int_equal(t.timeout_ms, 5000);
+}
+
+static void echo_may_be_none(void **state)
+{
+	struct target t;
+	struct err e;
+	(void)state;
+	assert_int_equal(target_load_text(SPAN_LIT("wsquall: 1\nurl: ws://h/x\necho: none\n"), "t", &arena, &t, &e), 0);
+	assert_true(t.echo_known && !t.has_echo);
+	assert_string_equal(t.echo.target, "/x");
+}
+
+struct bad_row {
+	const char *text, *sentence;
+};
+
+#define HEAD "wsquall: 1\nurl: ws://h/\n"
+
+static const struct bad_row bad_rows[] = {
+	{"", "t.yaml:1:1: expected a mapping, got an empty document"},
+	{"wsquall: 1\n", "t.yaml:1:1: expected a key 'url', which is missing"},
+	{"url: ws://h/\n", "t.yaml:1:1: expected a key 'wsquall', which is missing"},
+	{"wsquall: 2\nurl: ws://h/\n", "t.yaml:1:10: wsquall: expected a whole number from 1 to 1, got '2'"},
+	{HEAD "subprotocol: [a]\n", "t.yaml:3:1: unknown key 'subprotocol', did you mean 'subprotocols'?"},
+	{HEAD "tls:\n  server-nam: x\n", "t.yaml:4:3: tls: unknown key 'server-nam', did you mean 'server_name'?"},
+	{HEAD "name: a\nname: b\n", "t.yaml:4:1: key 'name' is already in line 3"},
+	{HEAD "timeout: 5\n", "t.yaml:3:10: timeout: expected a duration with a unit such as 250ms, 30s, 5m, 1h, got '5'"},
+	{HEAD "timeout: 0s\n", NULL},
+	{HEAD "contract: {max_message: 64MiB}\n", NULL},
+	{HEAD "contract: {max_message: 0B}\n", NULL},
+	{HEAD "subprotocols: a\n", NULL},
+	{HEAD "known: [{case: a}]\n", NULL},
+	{HEAD "known: [{reason: a}]\n", NULL},
+	{HEAD "tls: {insecure: yes}\n", NULL},
+	{HEAD "headers: [a]\n", NULL},
+	{HEAD "headers: {A: \"${WSQUALL_TEST_NOT_SET}\"}\n", NULL},
+	{HEAD "close_trigger: 5\n", NULL},
+	{"wsquall: 1\nurl: http://h/\n", "expected a ws:// or wss:// URL, got 'http://h/'"},
+	{HEAD "echo: echo\n", "expected a ws:// or wss:// URL, got 'echo'"},
+};
+
+static void bad_files_are_refused_with_the_place(void **state)
+{
+	unsigned wrong = 0;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad_rows); i++) {
+		const struct bad_row *row = &bad_rows[i];
+		struct target t = {.timeout_ms = 7};
+		struct err e = {0};
+		int r = target_load_text(span_str(row->text), "t.yaml", &arena, &t, &e);
+		bool placed = row->sentence || strncmp(e.text, "t.yaml:3:", 9) == 0;
+		if (r >= 0 || (row->sentence && strcmp(e.text, row->sentence) != 0) || !placed || strchr(e.text, '\n')) {
+			print_error("row %zu: %d, %s\n", i, r, e.text);
+			wrong++;
+		}
+		assert_int_equal(t.timeout_ms, 7);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+/* Files name themselves in each sentence, and a path in them is relative to them. */
+static void files_on_disk(void **state)
+{
+	char folder[] = "/tmp/test_target_XXXXXX", path[64], want[128];
+	struct target t;
+	struct err e = {0};
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/t.yaml", folder);
+	assert_true(target_load(path, &arena, &t, &e) < 0);
+	assert_non_null(strstr(e.text, path));
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("wsquall: 1\nurl: wss://h/\ntls: {ca: ca.pem}\n", f);
+	fclose(f);
+	assert_int_equal(target_load(path, &arena, &t, &e), 0);
+	snprintf(want, sizeof(want), "%s/ca.pem", folder);
+	assert_string_equal(t.tls.ca, want);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("wsquall: 1\nurl: ws://h:0/\n", f);
+	fclose(f);
+	assert_true(target_load(path, &arena, &t, &e) < 0);
+	snprintf(want, sizeof(want), "%s: expected a port from 1 to 65535 after the host in the URL", path);
+	assert_string_equal(e.text, want);
+	unlink(path);
+	rmdir(folder);
+}
+
+static void a_secret_stays_secret(void **state)
+{
+	struct target t;
+	struct err e = {0};
+	(void)state;
+	setenv("WSQUALL_TEST_SECRET", "hunter2\n", 1);
+	int r = target_load_text(SPAN_LIT(HEAD "headers: {Authorization: \"Bearer ${WSQUALL_TEST_SECRET}\", Bad Name: x}\n"), "t.yaml", &arena, &t, &e);
+	assert_null(strstr(e.text, "hunter2"));
+	assert_true(r < 0);
+	unsetenv("WSQUALL_TEST_SECRET");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_whole_file_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_url_is_enough, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(echo_may_be_none, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(bad_files_are_refused_with_the_place, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(files_on_disk, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_secret_stays_secret, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
