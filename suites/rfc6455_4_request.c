@@ -82,7 +82,7 @@ static const struct test_case rfc6455_4_request_cases[] = {
 		.level = REQ_MUST,
 		.requirements = "6455-4.2.1-b 6455-4.2.1-d",
 		.fix = "Refuse a request line that is not method, target and version with 400.",
-		STEPS(REQUEST_RAW("GET HTTP/1.1\r\n" REST_OF_REQUEST), REJECTS(400)),
+		STEPS(REQUEST_RAW("GET HTTP/1.1\r\n" REST_OF_REQUEST), REJECTS(400, 505)),
 	},
 	{
 		.id = "request/target-asterisk",

@@ -20,7 +20,18 @@
 	}
 #define CODE_REPEATED \
 	"The same code passes, 1000 or an empty body is noted, another sendable code such as 1002 is a warn."
-#define CODE_LATER "Registered after the RFC: a server with the old table answers 1002, which is a warn."
+/* A server with the old table refuses them, by Close 1002 or by ending TCP. */
+#define CODE_REGISTERED_LATER(ID, CODE, WHAT, REQUIREMENTS) \
+	{ \
+		.id = ID, \
+		.title = "answers Close " #CODE " (" WHAT ")", \
+		.rfc = "6455 7.4.1", \
+		.requirements = "6455-5.5.1-h 6455-7.4.1-a " REQUIREMENTS, \
+		.explain = "Registered after the RFC: a server with the old table fails the connection, which is a warn.", \
+		.fix = CODE_FIX, \
+		STEPS(SEND_CLOSE(CODE), ENDS(.same = GRADE_PASS, .normal = GRADE_NOTE, .none = GRADE_NOTE, .other = GRADE_WARN, \
+		      .fin = GRADE_WARN, .rst = GRADE_WARN)), \
+	}
 
 /* Never refused with 1002: libraries and applications own these. */
 #define CODE_OWNED(ID, AUTOBAHN, CODE, RFC_REQUIREMENT) \
@@ -102,9 +113,9 @@ static const struct test_case rfc6455_7_code_cases[] = {
 	CODE_GOOD("code/1011", "7.7.9", 1011, "internal error", "6455-7.4.1-n",
 		  "Erratum 3227 (held) lets clients use it too: the same code passes, 1000 or an empty body is noted, "
 		  "1002 is a warn."),
-	CODE_GOOD("code/1012", NULL, 1012, "service restart", "6455-7.4.1-p", CODE_LATER),
-	CODE_GOOD("code/1013", NULL, 1013, "try again later", "6455-7.4.1-p", CODE_LATER),
-	CODE_GOOD("code/1014", NULL, 1014, "bad gateway", "6455-7.4.1-p", CODE_LATER),
+	CODE_REGISTERED_LATER("code/1012", 1012, "service restart", "6455-7.4.1-p"),
+	CODE_REGISTERED_LATER("code/1013", 1013, "try again later", "6455-7.4.1-p"),
+	CODE_REGISTERED_LATER("code/1014", 1014, "bad gateway", "6455-7.4.1-p"),
 	{
 		.id = "code/1001-reason",
 		.title = "answers Close 1001 with a reason",

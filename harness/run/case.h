@@ -106,6 +106,7 @@ struct http_rule {
 	enum grade ok, redirect;   /* 2xx, 3xx not listed */
 	enum grade client_error, server_error; /* 4xx, 5xx not listed */
 	enum grade closed;         /* TCP ended without a reply */
+	enum grade silent;         /* neither a reply nor an end: not waited for until the deadline unless it is a fail */
 };
 
 enum step_kind {

@@ -42,8 +42,8 @@
 /* reject(S): one of these statuses; another 4xx is a pass with a note (RFC 6455 4.2.1 asks for "an appropriate error code"); 5xx, 2xx, 3xx and a bare
  * close are warns; 101 is a fail. */
 #define REJECTS(...) HTTP(.pass = {__VA_ARGS__}, .client_error = GRADE_NOTE, .server_error = GRADE_WARN, .ok = GRADE_WARN, .redirect = GRADE_WARN, .closed = GRADE_WARN)
-/* Never 101; any plain HTTP reply is fine. */
-#define NEVER_OPENS HTTP(.client_error = GRADE_PASS, .server_error = GRADE_PASS, .ok = GRADE_PASS, .redirect = GRADE_PASS, .closed = GRADE_WARN)
+/* Never 101; any plain HTTP reply is fine, and none at all is a warn. */
+#define NEVER_OPENS HTTP(.silent = GRADE_WARN, .client_error = GRADE_PASS, .server_error = GRADE_PASS, .ok = GRADE_PASS, .redirect = GRADE_PASS, .closed = GRADE_WARN)
 /* Both are allowed. */
 #define OPENS_OR_REJECTS(...) HTTP(.open = GRADE_PASS, .pass = {__VA_ARGS__}, .client_error = GRADE_NOTE, .server_error = GRADE_WARN, .ok = GRADE_WARN, .redirect = GRADE_WARN, .closed = GRADE_WARN)
 #define FIELD_HAS(n, s) {.kind = STEP_FIELD_HAS, .name = (n), .text = (s)}
@@ -84,7 +84,7 @@
 #define ENDS(...) {.kind = STEP_ENDS, .end = {__VA_ARGS__}}
 /* fail(C), see requirements-legend: Close C then FIN, FIN alone or RST pass; another sendable code or none warns; an unsendable one fails; so does
  * staying open. More codes may be listed: FAILS(1007, 1002). Extra: FAILS_WARN((1007), .warn = {1002}) style rows use ENDS(FAIL_BASE, ...). */
-#define FAIL_BASE .normal = GRADE_WARN, .none = GRADE_WARN, .other = GRADE_WARN, .same = GRADE_WARN, .fin = GRADE_PASS, .rst = GRADE_NOTE
+#define FAIL_BASE .normal = GRADE_WARN, .none = GRADE_NOTE, .other = GRADE_WARN, .same = GRADE_WARN, .fin = GRADE_PASS, .rst = GRADE_NOTE
 #define FAILS(...) ENDS(FAIL_BASE, .pass = {__VA_ARGS__})
 /* close(same|1000): one Close back with our code; 1000 or an empty body is noted; another sendable code warns; no Close at all fails. */
 #define CLOSES ENDS(.same = GRADE_PASS, .normal = GRADE_NOTE, .none = GRADE_NOTE, .other = GRADE_WARN)

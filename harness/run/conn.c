@@ -5,6 +5,16 @@
 #include "harness/base/limits.h"
 #include "harness/ws/close_code.h"
 
+const char *conn_watch_about(enum watch w)
+{
+	static const char *const about[WATCH_COUNT] = {
+#define WATCH(NAME, text) [WATCH_##NAME] = text,
+#include "harness/run/watch.def"
+#undef WATCH
+	};
+	return about[w];
+}
+
 static void emit(struct conn *c, struct conn_event e)
 {
 	c->on_event(c->owner, &e);
@@ -16,7 +26,7 @@ static void watch(struct conn *c, enum watch w, bool broken)
 	if (!broken)
 		return;
 	if (!c->watch[w].seen++)
-		transcript_note(c->transcript, clock_now_us(), "rule broken by the target: watch %d", (int)w);
+		transcript_note(c->transcript, clock_now_us(), "rule broken by the target: %s", conn_watch_about(w));
 }
 
 static void endless(struct conn *c, const char *what)
@@ -158,9 +168,11 @@ static void watch_reply(struct conn *c)
 		watch(c, WATCH_REPLY_STATUS_LINE, faults & (UPGRADE_FAULT_VERSION | UPGRADE_FAULT_HEAD));
 		watch(c, WATCH_REPLY_ACCEPT, faults & UPGRADE_FAULT_ACCEPT);
 	}
+	if (!c->odd_offer) {
+		watch(c, WATCH_REPLY_EXTENSION, faults & UPGRADE_FAULT_EXTENSION);
+		watch(c, WATCH_REPLY_PROTOCOL, faults & UPGRADE_FAULT_PROTOCOL);
+	}
 	watch(c, WATCH_REPLY_ACCEPT_TWICE, faults & UPGRADE_FAULT_ACCEPT_TWICE);
-	watch(c, WATCH_REPLY_EXTENSION, faults & UPGRADE_FAULT_EXTENSION);
-	watch(c, WATCH_REPLY_PROTOCOL, faults & UPGRADE_FAULT_PROTOCOL);
 	watch(c, WATCH_REPLY_PROTOCOL_TWICE, faults & UPGRADE_FAULT_PROTOCOL_TWICE);
 	watch(c, WATCH_REPLY_BODY, faults & UPGRADE_FAULT_BODY);
 }

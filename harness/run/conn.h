@@ -48,6 +48,7 @@ struct conn {
 	struct handshake_reply reply;
 	bool replied, upgraded, extension, eof, dead;
 	bool edited;               /* set by the owner: the request is not the standard one, and its case judges the reply */
+	bool odd_offer;            /* set by the owner: the request offers what breaks the grammar, so there is no telling what it offers */
 	bool provoked;             /* set by the owner once it has broken the protocol: some watches no longer bind */
 	bool we_closed, peer_closed; /* a Close frame went this way */
 	int our_code;              /* of our Close, set by the owner with we_closed; repeating it is not the target's own idea */
@@ -72,5 +73,7 @@ void conn_fin(struct conn *c);
 void conn_reset(struct conn *c);
 /* Closes what is open and frees; on_event is not called any more. Safe on a zeroed struct and inside on_event. */
 void conn_fini(struct conn *c);
+/* What a watch looks for, from watch.def. */
+const char *conn_watch_about(enum watch w);
 /* Neither FIN nor an error has come, and we did not reset. */
 bool conn_alive(const struct conn *c);

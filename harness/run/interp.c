@@ -112,7 +112,7 @@ void case_wait_answer(struct case_run *run, enum case_wait wait)
 
 /* Steps ---------------------------------------------------------------------------------------------------------------------- */
 
-static void on_pause_over(void *owner)
+void case_on_wait_over(void *owner)
 {
 	struct case_run *run = owner;
 	run->wait = WAIT_NOTHING;
@@ -186,7 +186,7 @@ static void waiting_step(struct case_run *run, const struct step *s)
 		if (run->conn.upgraded || !conn_alive(&run->conn))
 			return;
 		case_send_stray(run);
-		case_wait_for(run, WAIT_STRAY, run->env->patience_ms, on_pause_over);
+		case_wait_for(run, WAIT_STRAY, run->env->patience_ms, case_on_wait_over);
 		run->stray = true;
 		return;
 	case STEP_QUIET:
@@ -197,7 +197,7 @@ static void waiting_step(struct case_run *run, const struct step *s)
 		case_wait_answer(run, WAIT_QUIET);
 		return;
 	case STEP_PAUSE:
-		case_wait_for(run, WAIT_PAUSE, (uint32_t)s->number, on_pause_over);
+		case_wait_for(run, WAIT_PAUSE, (uint32_t)s->number, case_on_wait_over);
 		return;
 	case STEP_ENDS: case_ends_start(run); return;
 	case STEP_ALIVE: start_canary(run); return;

@@ -7,7 +7,6 @@
 
 enum {
 	TCP_OPEN_FACTOR = 5, /* TCP still open this many times slow_ms after the Closes: given up and graded `tcp_open` */
-	SILENT_PATIENCES = 3,
 	ENDS_FACTOR_MAX = 4, /* a target that keeps sending is waited for this many deadlines */
 };
 
@@ -33,6 +32,12 @@ static void decide(struct case_run *run)
 	bool timed = !run->end.eof && !run->end.rst && !run->end.error;
 	if (grade < GRADE_NOTE && (timed || leaving || rule(run)->slow_ms || rule(run)->slow_close_ms || !run->end.close))
 		run->soft = true;
+	if (run->probed && !timed && grade >= GRADE_NOTE) {
+		/* It may have lost its place in the stream and stumbled over the Ping: run again with more patience, and a warn if it stays so. */
+		run->soft = true;
+		grade = GRADE_WARN;
+		buf_printf(&seen, ", and only when a Ping followed");
+	}
 	case_grade(run, grade, buf_cstr(&required), "%s", buf_cstr(&seen));
 	if (run->end.rst && !run->end.close && run->bad)
 		case_note(run, "RST: a Close frame may have been lost with it");
@@ -99,6 +104,7 @@ static void ask(void *owner)
 	if (run->bad && conn_alive(&run->conn) && !run->sync_lost && !run->conn.we_closed) {
 		run->chop = run->cut = 0;
 		case_send_ping(run, "overlooked");
+		run->probed = true;
 	}
 	run->ends_wait_us = clock_now_us();
 	case_wait_for(run, WAIT_ENDS, last_wait_ms(run), on_deadline);

@@ -30,7 +30,7 @@ enum case_wait {
 	WAIT_DONE,
 };
 
-enum { NOTE_TEXT_MAX = 300 };
+enum { NOTE_TEXT_MAX = 300, SILENT_PATIENCES = 3 };
 enum { ENDS_WATCHING, ENDS_ASKED, ENDS_ANSWERED };
 
 struct case_run {
@@ -53,7 +53,7 @@ struct case_run {
 	struct transcript earlier[4]; /* of connections that NEW_CONNECTION left */
 	size_t n_earlier;
 	struct handshake_request request;
-	bool edited, no_send, plain, shuffled, other_service; /* other_service: the path need not echo */
+	bool edited, odd_offer, no_send, plain, shuffled, other_service; /* other_service: the path need not echo */
 	bool asked, reply_judged;  /* the request was sent; its reply was judged */
 	struct http_seen http;
 
@@ -75,6 +75,7 @@ struct case_run {
 	struct owed *newest_ping;
 	bool newest_ping_answered, barrier_answered;
 	uint32_t pong_ms;          /* PONG_WITHIN; 0: no limit */
+	bool probed;               /* the Ping that asks an unmoved target was sent */
 	bool stray;                /* stray frames were sent; what came is not judged yet */
 
 	/* the end */
@@ -101,6 +102,8 @@ void case_grade(struct case_run *run, enum grade grade, const char *required, co
 void case_note(struct case_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void case_on_silence(void *owner);
 void case_wait_answer(struct case_run *run, enum case_wait wait);
+/* The wait is over and that is all: the next step. */
+void case_on_wait_over(void *owner);
 
 /* interp_repeat.c */
 /* Decided: no further step; what is left is the polite end. */

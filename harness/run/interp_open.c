@@ -10,6 +10,7 @@ void case_dial(struct case_run *run)
 	run->dialled = true;
 	run->conn.request = &run->request;
 	run->conn.edited = run->edited;
+	run->conn.odd_offer = run->odd_offer;
 	if (r < 0) {
 		run->soft = run->no_connection = run->inconclusive = true;
 		run->refused = r == -ECONNREFUSED;
@@ -51,7 +52,10 @@ void case_send_request(struct case_run *run)
 		run->cut = cut;
 	}
 	run->asked = true;
-	case_wait_answer(run, WAIT_REPLY);
+	if (run->at->kind == STEP_HTTP && run->at->http.silent > GRADE_FAIL)
+		case_wait_for(run, WAIT_REPLY, run->env->patience_ms * SILENT_PATIENCES, case_on_wait_over);
+	else
+		case_wait_answer(run, WAIT_REPLY);
 }
 
 /* The standard request of a case about something else: only 101 lets it go on. */

@@ -162,14 +162,14 @@ static void reset_connection(struct case_run *run)
 {
 	run->conn = (struct conn){0};
 	run->dialled = run->asked = run->reply_judged = false;
-	run->edited = run->no_send = run->plain = run->shuffled = run->other_service = false;
+	run->edited = run->odd_offer = run->no_send = run->plain = run->shuffled = run->other_service = false;
 	run->http = (struct http_seen){0};
 	run->end = (struct end_seen){0};
 	run->our_code = -2;
 	run->n_closes = 0;
 	run->out.len = run->out_at = run->pieces = 0;
 	run->chop = run->cut = 0;
-	run->gather = run->cut_from_end = run->stray = false;
+	run->gather = run->cut_from_end = run->stray = run->probed = false;
 	run->message.len = 0;
 	run->message_open = run->bad = run->sync_lost = run->triggered = false;
 	run->echoes = run->pings = (struct owed_list){0};

@@ -100,11 +100,35 @@ static void add_padding(struct case_run *run, long n)
 	}
 }
 
+/*
+ * Offers that are not plain lists of names and `name=token` parameters: which of them a reply may take up is not ours to say. Raw lines are
+ * taken for odd without a look.
+ */
+static bool is_odd_offer(const struct step *s, struct span value)
+{
+	bool protocol = s->name && span_eq_nocase(span_str(s->name), SPAN_LIT("Sec-WebSocket-Protocol"));
+	bool extension = s->name && span_eq_nocase(span_str(s->name), SPAN_LIT("Sec-WebSocket-Extensions"));
+	if (s->kind == STEP_FIELD_RAW || s->kind == STEP_REQUEST_RAW)
+		return true;
+	if (!protocol && !extension)
+		return false;
+	while (value.len) {
+		size_t len = 0;
+		while (len < value.len && !memchr(extension ? ",;=" : ",", value.p[len], extension ? 3 : 1))
+			len++;
+		if (!handshake_is_token(span_trim(span_sub(value, 0, len))))
+			return true;
+		value = span_sub(value, len + (len < value.len), value.len);
+	}
+	return false;
+}
+
 void case_request_step(struct case_run *run, const struct step *s)
 {
 	struct handshake_request *q = &run->request;
 	struct span text = s->text ? case_text(run, s->text, s->text_len) : (struct span){0};
 	run->edited = true;
+	run->odd_offer = run->odd_offer || is_odd_offer(s, text);
 	switch (s->kind) {
 	case STEP_METHOD: q->method = text; break;
 	case STEP_TARGET:

@@ -146,6 +146,8 @@ enum grade judge_http(const struct http_rule *r, const struct http_seen *s, stru
 		word(&w, "a plain HTTP reply");
 	if (r->closed >= GRADE_NOTE)
 		word(&w, "a closed connection");
+	if (r->silent >= GRADE_NOTE)
+		word(&w, "silence");
 
 	if (s->not_http)
 		buf_printf(seen_text, "octets that are no HTTP reply");
@@ -161,7 +163,7 @@ enum grade judge_http(const struct http_rule *r, const struct http_seen *s, stru
 	if (s->not_http)
 		return GRADE_FAIL;
 	if (!s->status)
-		return s->eof || s->rst || s->error ? r->closed : GRADE_FAIL;
+		return s->eof || s->rst || s->error ? r->closed : r->silent;
 	if (LISTED(r->fail, s->status))
 		return GRADE_FAIL;
 	if (s->status == 101)

@@ -8,6 +8,7 @@
 enum {
 	RUNNER_ARENA_MAX = 256 << 20,
 	RECOVER_POLL_MS = 50,
+	AGAIN_PATIENCE_FACTOR = 2,
 	AGAIN_ROUNDS_MAX = 16, /* a target that is doubtful everywhere is run again in this many rounds, not in hundreds */
 	LISTEN_MIN_MS = 1000,  /* a target that talks on its own is expected to have done so after this long */
 	DEATHS_MAX = 200, /* a target that dies more often is given up */
@@ -337,6 +338,7 @@ static void pump(struct runner *r)
 		if (r->running || r->canary || r->lost || !heard_enough(r))
 			return;
 		r->again_phase = true;
+		r->env->patience_ms *= AGAIN_PATIENCE_FACTOR;
 		r->again_jobs = r->deaths ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
 		if (r->again_jobs > r->o.jobs)
 			r->again_jobs = r->o.jobs;
@@ -348,11 +350,6 @@ static void pump(struct runner *r)
 
 static void judge_watcher(struct runner *r, struct runner_item *item)
 {
-	static const char *const about[WATCH_COUNT] = {
-#define WATCH(NAME, text) [WATCH_##NAME] = text,
-#include "harness/run/watch.def"
-#undef WATCH
-	};
 	enum watch w = item->c.tc->watch;
 	const struct conn_watch *seen = &r->env->watch[w];
 	item->started_us = item->finished_us = clock_now_us();
@@ -378,7 +375,7 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 		decide(r, item, VERDICT_PASS);
 		return;
 	}
-	item->seen = arena_printf(&r->arena, "%s: %u of %u times, first in %s", about[w], seen->seen, seen->samples, r->env->watch_case[w]);
+	item->seen = arena_printf(&r->arena, "%s: %u of %u times, first in %s", conn_watch_about(w), seen->seen, seen->samples, r->env->watch_case[w]);
 	item->required = keep(r, "never");
 	item->transcript = r->env->watch_evidence[w] ? strdup(r->env->watch_evidence[w]) : NULL;
 	decide(r, item, case_verdict(item->c.tc->level, GRADE_FAIL));

@@ -79,7 +79,7 @@ static void run(struct fixture *f, const struct act *script, const struct act *t
 	snprintf(url, sizeof(url), "ws://127.0.0.1:%u/echo", f->server.port);
 	assert_int_equal(loop_init(&f->loop), 0);
 	assert_int_equal(target_load(url, &f->arena, &f->target, &e), 0);
-	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .timeout_ms = timeout_ms, .patience_ms = PATIENCE_MS};
+	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .timeout_ms = timeout_ms, .patience_ms = timeout_ms == SHORT_MS ? PATIENCE_MS : LONG_MS};
 	assert_int_equal(dial_resolve("127.0.0.1", f->server.port, &f->env.echo_addresses, &e), 0);
 	f->o.recover_ms = RECOVER_MS;
 	f->o.on_decided = on_decided;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "harness/base/conf.h"
+#include "harness/base/escape.h"
 #include "harness/base/limits.h"
 
 #define ROW(T, field_name, field, opt_type, help_text, ...) \
@@ -86,8 +87,35 @@ static int resolve_file(const char **path, const char *of, struct arena *a)
 	return *path ? 0 : -ENOMEM;
 }
 
+static int bad_name(const char *name, struct err *e)
+{
+	struct buf shown;
+	buf_init(&shown, ERR_TEXT_MAX);
+	escape_text_max(&shown, span_str(name), 60);
+	err_set(e, EINVAL, "headers: '%s' is no name of a header field", buf_cstr(&shown));
+	buf_fini(&shown);
+	return -EINVAL;
+}
+
+/* They go into every request as they are: RFC 9110 5.1 and 5.5. A value may be a secret, so it is not repeated. */
+static int check_headers(const struct opt_map *headers, struct err *e)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	for (size_t i = 0; i < headers->len; i++) {
+		const char *name = headers->items[i].key;
+		if (!*name || name[strspn(name, token)])
+			return bad_name(name, e);
+		for (const char *c = headers->items[i].value; *c; c++)
+			if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+				return err_set(e, EINVAL, "headers: the value of '%.80s' holds a line break or another control character", name);
+	}
+	return 0;
+}
+
 static int finish(struct target *t, struct arena *a, struct err *e)
 {
+	if (check_headers(&t->headers, e) < 0)
+		return -EINVAL;
 	int r = url_parse(t->url_text, a, &t->url, e);
 	if (r < 0)
 		return r;

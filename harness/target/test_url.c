@@ -54,7 +54,7 @@ static const struct bad_row bad_rows[] = {
 	{"ws://h:8o/", "expected a port from 1 to 65535 after the host in the URL"},
 	{"ws://h:000080/", "expected a port from 1 to 65535 after the host in the URL"},
 	{"ws://[::1]x/", "expected a port from 1 to 65535 after the host in the URL"},
-	{"ws://::1/", "expected a port from 1 to 65535 after the host in the URL"},
+	{"ws://::1/", "the URL has no host"},
 	{"ws://[::1", "the IPv6 address in the URL has no closing bracket"},
 	{"ws://u:p@h/", "user and password do not belong into a target URL; use `headers:` in a target file"},
 	{"ws://h/#x", "a WebSocket URL has no fragment (#...); write %23 if the path really holds a #"},

@@ -19,8 +19,13 @@ async function serve(server) {
   return server.address().port;
 }
 
-const port = await serve(createServer());
+// What ws itself answers to a plain request when it makes the server.
+function upgradeRequired(_request, response) {
+  response.writeHead(426).end();
+}
+
+const port = await serve(createServer(upgradeRequired));
 const tlsPort = await serve(
-  createSecureServer({ cert: readFileSync(process.env.WSQ_CERT), key: readFileSync(process.env.WSQ_KEY) }),
+  createSecureServer({ cert: readFileSync(process.env.WSQ_CERT), key: readFileSync(process.env.WSQ_KEY) }, upgradeRequired),
 );
 console.log(`ready ws://127.0.0.1:${port}/ wss://127.0.0.1:${tlsPort}/`);
