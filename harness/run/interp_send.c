@@ -169,9 +169,10 @@ static bool send_frame(struct case_run *run, const struct frame_spec *spec, stru
 	size_t cut = spec->cut == AT_ITER ? (size_t)run->iter : (size_t)spec->cut;
 	set_key(run, &f, spec->mask);
 	append_frame(run, &f, cut);
-	if (spec->bad)
+	if (spec->bad) {
 		run->bad = run->conn.provoked = true;
-	else if (f.opcode == OPCODE_CLOSE && !run->conn.we_closed) {
+		run->end.bad_close = f.opcode == OPCODE_CLOSE;
+	} else if (f.opcode == OPCODE_CLOSE && !run->conn.we_closed) {
 		run->conn.we_closed = true;
 		run->conn.our_code = run->our_code = payload.len < 2 ? -1 : payload.p[0] << 8 | payload.p[1];
 	}

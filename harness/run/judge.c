@@ -39,6 +39,8 @@ static enum grade grade_close(const struct end_rule *r, const struct end_seen *s
 {
 	if (s->close_short)
 		return r->unsendable;
+	if (!s->close_body && s->bad_close)
+		return grade_worst(r->none, GRADE_WARN);
 	if (!s->close_body)
 		return s->our_code == -1 && r->same > r->none ? r->same : r->none;
 	if (LISTED(r->pass, s->code))

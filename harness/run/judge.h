@@ -12,6 +12,7 @@ struct end_seen {
 	bool eof, rst;         /* TCP's end: FIN, RST */
 	bool unclean;          /* on TLS: FIN without close_notify */
 	int error;             /* another end: negative errno */
+	bool bad_close;        /* the violation was itself a Close frame: answering it like a good one is a warn */
 	bool we_dropped;       /* we gave TCP up ourselves after the Close frames */
 	uint32_t waited_ms;    /* until TCP's end, or until we stopped waiting, counted from the Close of the target or from ours */
 	uint32_t close_ms;     /* until the Close frame, counted from when it was waited for */
