@@ -9,7 +9,7 @@
 
 struct selftest_defect {
 	const char *name, *about;
-	const json_t *catches;     /* array of globs of case ids: exactly the cases that must not pass */
+	const json_t *catches;     /* array of globs of case ids: exactly the cases that must not pass; with ? in front: that may not */
 };
 
 struct selftest_defects {
