@@ -57,9 +57,10 @@ static const struct test_case rfc6455_4_subprotocol_cases[] = {
 		.rfc = "6455 4.2.2",
 		.level = REQ_MUST,
 		.requirements = "6455-4.2.2-l 6455-4.2.2-m 6455-4.2.2-k",
-		.explain = "Without agreement there is no field; writing the offer back makes the client believe in a protocol nobody "
-			"speaks. From outside nobody can tell that the server is not willing to use the name (4.2.2), so a name that "
-			"was offered is a warn; one that was not is a fail of watch/reply-protocol.",
+		.explain = "Without agreement there is no field; writing the offer back makes the client believe in a "
+			"protocol nobody speaks. From outside nobody can tell that the server is not willing to use the "
+			"name (4.2.2), so a name that was offered is a warn; one that was not is a fail of "
+			"watch/reply-protocol.",
 		.fix = "Write Sec-WebSocket-Protocol only when a name of the client's list is one that the server "
 			"supports.",
 		STEPS(SET("Sec-WebSocket-Protocol", "x-wsquall-unknown"), OPENS_OR_REJECTS(400), NONE_OR_WARN),
@@ -70,8 +71,8 @@ static const struct test_case rfc6455_4_subprotocol_cases[] = {
 		.rfc = "6455 4.2.2",
 		.level = REQ_MUST,
 		.requirements = "6455-4.2.2-l 6455-4.2.2-m 6455-4.2.2-k 6455-4.2.2-n",
-		.explain = "Some servers write the first name or the whole list back. A name that was offered is a warn, see "
-			"subprotocol/unknown; the list is no name, and a fail of watch/reply-protocol.",
+		.explain = "Some servers write the first name or the whole list back. A name that was offered is a "
+			"warn, see subprotocol/unknown; the list is no name, and a fail of watch/reply-protocol.",
 		.fix = "Write Sec-WebSocket-Protocol only when a name of the client's list is one that the server "
 			"supports.",
 		STEPS(SET("Sec-WebSocket-Protocol", "x-wsquall-a, x-wsquall-b"), OPENS_OR_REJECTS(400), NONE_OR_WARN),

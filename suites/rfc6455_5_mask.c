@@ -63,12 +63,12 @@
 static const struct test_case rfc6455_5_mask_cases[] = {
 	{
 		.id = "mask/bit-clear",
-		.title = "ends the connection on a frame whose mask bit is clear, though four octets of a key and a masked Hello follow",
+		.title = "ends the connection on a frame whose mask bit is clear, though a key follows",
 		.rfc = "6455 5.1",
 		.requirements = "6455-5.1-b 6455-5.3-e",
-		.explain = "The key is ABCD, so that the payload is good text whether or not it is unmasked. A server that never looks at the "
-			   "mask bit takes four octets for the key in every frame: on truly unmasked frames it only loses its place, this "
-			   "one it echoes.",
+		.explain = "The key is ABCD, so that the payload is good text whether or not it is unmasked. A server that "
+			   "never looks at the mask bit takes four octets for the key in every frame: on truly unmasked "
+			   "frames it only loses its place, this one it echoes.",
 		.fix = MASK_FIX,
 		STEPS(RAW_BAD("\x81\x05" "ABCD" "\x09\x27\x2f\x28\x2e"), FAILS(1002)),
 	},
