@@ -32,6 +32,12 @@ extern const size_t commands_len;
 
 /* Prints "wsquall: sentence" (and where help is) on stderr; returns EXIT_USAGE. */
 int cmd_usage_error(const struct command *c, const struct err *e);
+/*
+ * Arguments of a command that takes exactly `n_words` words beside its options; `o` is its options struct, `help` the flag in it. Below 0: go on; else the
+ * exit code: help was printed, or a sentence (`wanted` when the number of words is wrong).
+ */
+int cmd_parse(const struct command *c, int argc, char **argv, void *o, const bool *help, struct arena *a, size_t n_words, const char *wanted,
+	      struct opt_strings *ret_words);
 /* --help of a command on stdout. */
 int cmd_print_help(const struct command *c);
 /* Writes the buffer to stdout; EXIT_PASSED, or EXIT_OURS when that fails. Frees it. */

@@ -109,19 +109,12 @@ static int examine(const struct doctor_command *o)
 
 int cmd_doctor(const struct command *c, int argc, char **argv)
 {
-	struct doctor_command o = {0};
+	struct doctor_command o;
 	struct opt_strings words;
 	struct arena a;
-	struct err e;
 	arena_init(&a, 1 << 20);
-	int code;
-	if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
-		code = cmd_usage_error(c, &e);
-	else if (o.help)
-		code = cmd_print_help(c);
-	else if (words.len)
-		err_set(&e, EINVAL, "doctor takes no arguments"), code = cmd_usage_error(c, &e);
-	else
+	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 0, "doctor takes no arguments", &words);
+	if (code < 0)
 		code = examine(&o);
 	arena_fini(&a);
 	return code;

@@ -126,24 +126,16 @@ static int unknown(const struct command *c, const char *id)
 
 int cmd_explain(const struct command *c, int argc, char **argv)
 {
-	struct explain_command o = {0};
+	struct explain_command o;
 	struct opt_strings words;
 	struct arena a;
-	struct err e;
 	struct buf b;
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 20);
-	int code;
-	if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
-		code = cmd_usage_error(c, &e);
-	else if (o.help)
-		code = cmd_print_help(c);
-	else if (words.len != 1)
-		err_set(&e, EINVAL, "explain takes one id, of a case, a requirement (6455-5.5-a) or an Autobahn case (7.9.1)"), code = cmd_usage_error(c, &e);
-	else if (!explain(&b, words.items[0]))
-		code = unknown(c, words.items[0]);
-	else
-		code = cmd_print(&b);
+	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1,
+			     "explain takes one id, of a case, a requirement (6455-5.5-a) or an Autobahn case (7.9.1)", &words);
+	if (code < 0)
+		code = explain(&b, words.items[0]) ? cmd_print(&b) : unknown(c, words.items[0]);
 	buf_fini(&b);
 	arena_fini(&a);
 	return code;

@@ -218,19 +218,12 @@ static int list_one(const struct command *c, const char *name, bool json)
 
 int cmd_list(const struct command *c, int argc, char **argv)
 {
-	struct list_command o = {0};
+	struct list_command o;
 	struct opt_strings words;
 	struct arena a;
-	struct err e;
 	arena_init(&a, 1 << 20);
-	int code;
-	if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
-		code = cmd_usage_error(c, &e);
-	else if (o.help)
-		code = cmd_print_help(c);
-	else if (words.len != 1)
-		err_set(&e, EINVAL, "list takes one of %s", c->synopsis), code = cmd_usage_error(c, &e);
-	else
+	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1, "list takes one name; 'wsquall list --help' shows them", &words);
+	if (code < 0)
 		code = list_one(c, words.items[0], o.format == 1);
 	arena_fini(&a);
 	return code;

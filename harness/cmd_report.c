@@ -51,19 +51,9 @@ int cmd_report(const struct command *c, int argc, char **argv)
 	struct buf out;
 	arena_init(&a, REPORT_ARENA_MAX);
 	buf_init(&out, REPORT_MAX);
-	int code = EXIT_PASSED;
-	if (opt_defaults(c->options, &o, &a) < 0)
-		code = EXIT_OURS;
-	else if (opt_parse_argv(c->options, argc, argv, &o, &a, &words, &e) < 0)
-		code = cmd_usage_error(c, &e);
-	else if (o.help)
-		code = cmd_print_help(c);
-	else if (words.len != 1)
-		err_set(&e, EINVAL, "report takes one result: result.json, history.jsonl, or the folder they are in"), code = cmd_usage_error(c, &e);
-	else if (render(&o, words.items[0], &a, &out, &e) < 0)
-		code = cmd_usage_error(c, &e);
-	else
-		code = cmd_print(&out);
+	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1, "report takes one result: result.json, history.jsonl, or the folder they are in", &words);
+	if (code < 0)
+		code = render(&o, words.items[0], &a, &out, &e) < 0 ? cmd_usage_error(c, &e) : cmd_print(&out);
 	buf_fini(&out);
 	arena_fini(&a);
 	return code;

@@ -38,6 +38,22 @@ int cmd_print_help(const struct command *c)
 	return cmd_print(&b);
 }
 
+int cmd_parse(const struct command *c, int argc, char **argv, void *o, const bool *help, struct arena *a, size_t n_words, const char *wanted,
+	      struct opt_strings *ret_words)
+{
+	struct err e;
+	if (opt_defaults(c->options, o, a) < 0)
+		return EXIT_OURS;
+	if (opt_parse_argv(c->options, argc, argv, o, a, ret_words, &e) < 0)
+		return cmd_usage_error(c, &e);
+	if (*help)
+		return cmd_print_help(c);
+	if (ret_words->len == n_words)
+		return -1;
+	err_set(&e, EINVAL, "%s", wanted);
+	return cmd_usage_error(c, &e);
+}
+
 static int print_overview(FILE *out)
 {
 	fprintf(out, "wsquall %s: certifies WebSocket servers\n\nUsage: wsquall COMMAND [OPTIONS]\n\n", WSQUALL_VERSION);

@@ -23,9 +23,9 @@ struct end_row {
 };
 
 static const struct end_row end_rows[] = {
-	{FAILS(1002), {CLOSE_SEEN(1002), .eof = true, .our_code = -2}, GRADE_PASS, "Close 1002 (protocol error), then FIN", "Close 1002, FIN without a Close, RST"},
+	{FAILS(1002), {CLOSE_SEEN(1002), .eof = true, .our_code = -2}, GRADE_PASS, "Close 1002 (protocol error), then FIN", "Close 1002, a Close without a code, FIN without a Close, RST"},
 	{FAILS(1007, 1002), {CLOSE_SEEN(1002), .rst = true, .our_code = -2}, GRADE_PASS, "Close 1002 (protocol error), then RST",
-	 "Close 1007, Close 1002, FIN without a Close, RST"},
+	 "Close 1007, Close 1002, a Close without a code, FIN without a Close, RST"},
 	{FAILS(1002), {.eof = true, .our_code = -2}, GRADE_PASS, "FIN without a Close frame", NULL},
 	{FAILS(1002), {.rst = true, .our_code = -2}, GRADE_NOTE, "RST without a Close frame", NULL},
 	{FAILS(1002), {.error = -ETIMEDOUT, .our_code = -2}, GRADE_NOTE, "the connection broke (Connection timed out) without a Close frame", NULL},
@@ -39,7 +39,8 @@ static const struct end_row end_rows[] = {
 	{FAILS(1002), {CLOSE_SEEN(999), .eof = true, .our_code = -2}, GRADE_FAIL, NULL, NULL},
 	{FAILS(1002), {CLOSE_SEEN(5000), .eof = true, .our_code = -2}, GRADE_FAIL, NULL, NULL},
 	{FAILS(1002), {CLOSE_SEEN(0), .eof = true, .our_code = -2}, GRADE_FAIL, NULL, NULL},
-	{FAILS(1002), {.close = true, .eof = true, .our_code = -2}, GRADE_WARN, "Close with an empty body, then FIN", NULL},
+	{FAILS(1002), {.close = true, .eof = true, .bad_close = true, .our_code = -2}, GRADE_WARN, NULL, NULL},
+	{FAILS(1002), {.close = true, .eof = true, .our_code = -2}, GRADE_NOTE, "Close with an empty body, then FIN", NULL},
 	{FAILS(1002), {.close = true, .close_short = true, .eof = true, .our_code = -2}, GRADE_FAIL, "Close with a body of one octet, then FIN", NULL},
 	{FAILS(1002), {CLOSE_SEEN(1002), .we_dropped = true, .waited_ms = 9, .our_code = -2}, GRADE_NOTE,
 	 "Close 1002 (protocol error), TCP left open for us to close (9 ms)", NULL},
