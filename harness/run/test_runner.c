@@ -80,7 +80,7 @@ static void run(struct fixture *f, const struct act *script, const struct act *t
 	snprintf(url, sizeof(url), "ws://127.0.0.1:%u/echo", f->server.port);
 	assert_int_equal(loop_init(&f->loop), 0);
 	assert_int_equal(target_load(url, &f->arena, &f->target, &e), 0);
-	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .timeout_ms = timeout_ms, 
+	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .timeout_ms = timeout_ms,
 				   .patience_ms = patience_ms};
 	assert_int_equal(dial_resolve("127.0.0.1", f->server.port, &f->env.echo_addresses, &e), 0);
 	f->o.recover_ms = RECOVER_MS;
