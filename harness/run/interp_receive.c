@@ -59,26 +59,40 @@ static enum grade grade_overlooked(const struct case_run *run)
 
 /* Data ----------------------------------------------------------------------------------------------------------------------- */
 
-/* It may be an echo gone wrong, or a message that the target sends on its own: soft, until the listener has heard which targets do that. */
-static void wrong_message(struct case_run *run, const struct conn_event *e)
+/* An echo gone wrong has something of what was sent: its octets, its beginning, or its length. */
+static bool resembles(const struct owed *o, struct span got)
 {
-	run->soft = true;
-	const struct owed *o = run->echoes.first;
-	const char *name = opcode_name(e->opcode);
-	if (run->bad) {
-		case_grade(run, GRADE_FAIL, "no data after the violation", "a %s message of %zu octets after the violation", name, e->octets.len);
-	} else if (!o) {
-		case_grade(run, GRADE_FAIL, "no message that nobody sent", "a %s message of %zu octets that nobody sent", name, e->octets.len);
-	} else if (o->opcode != e->opcode) {
-		case_grade(run, GRADE_FAIL, "an echo of the same type", "a %s message of %zu octets as echo of a %s message of %zu octets", name,
-			   e->octets.len, opcode_name(o->opcode), o->octets.len);
-	} else {
-		size_t at = 0, n = o->octets.len < e->octets.len ? o->octets.len : e->octets.len;
-		while (at < n && o->octets.p[at] == e->octets.p[at])
-			at++;
+	return o && (o->octets.len == got.len || (got.len && o->octets.len && got.p[0] == o->octets.p[0]) || got.len == 0);
+}
+
+static void wrong_echo(struct case_run *run, const struct owed *o, const struct conn_event *e)
+{
+	size_t at = 0, n = o->octets.len < e->octets.len ? o->octets.len : e->octets.len;
+	while (at < n && o->octets.p[at] == e->octets.p[at])
+		at++;
+	if (o->opcode != e->opcode)
+		case_grade(run, GRADE_FAIL, "an echo of the same type", "a %s message of %zu octets as echo of a %s message of %zu octets",
+			   opcode_name(e->opcode), e->octets.len, opcode_name(o->opcode), o->octets.len);
+	else
 		case_grade(run, GRADE_FAIL, "an echo with the same octets", "an echo of %zu octets that differs from the %zu sent from octet %zu on",
 			   e->octets.len, o->octets.len, at);
-	}
+}
+
+/*
+ * Nothing that was sent. Without a likeness it may be a message that the target sends on its own: then it is soft, until the listener has heard
+ * whether this target does that.
+ */
+static void wrong_message(struct case_run *run, const struct conn_event *e)
+{
+	const struct owed *o = run->echoes.first;
+	const char *name = opcode_name(e->opcode);
+	run->soft = !resembles(o, e->octets);
+	if (run->bad)
+		case_grade(run, GRADE_FAIL, "no data after the violation", "a %s message of %zu octets after the violation", name, e->octets.len);
+	else if (o)
+		wrong_echo(run, o, e);
+	else
+		case_grade(run, GRADE_FAIL, "no message that nobody sent", "a %s message of %zu octets that nobody sent", name, e->octets.len);
 	case_finish(run);
 }
 

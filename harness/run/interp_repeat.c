@@ -134,6 +134,7 @@ void case_finish(struct case_run *run)
 	bool polite = !run->decided && conn_alive(&run->conn) && run->conn.upgraded && !run->bad && !run->sync_lost && !run->message_open;
 	run->decided = true;
 	timer_stop(&run->pace);
+	timer_stop(&run->grace); /* a NEW_CONNECTION that was about to happen */
 	if (polite && !(run->conn.we_closed && run->conn.peer_closed)) {
 		run->chop = run->cut = 0;
 		run->gather = false;

@@ -10,6 +10,8 @@ enum {
 	RECOVER_POLL_MS = 50,
 	AGAIN_PATIENCE_FACTOR = 2,
 	AGAIN_ROUNDS_MAX = 16, /* a target that is doubtful everywhere is run again in this many rounds, not in hundreds */
+	WATCHDOG_MS = 100,     /* how often a stop is asked for while nothing else happens */
+	CASE_RUN_MAX_S = 600,  /* a case that takes longer is stuck by our own fault */
 	LISTEN_MIN_MS = 1000,  /* a target that talks on its own is expected to have done so after this long */
 	DEATHS_MAX = 200, /* a target that dies more often is given up */
 };
@@ -101,7 +103,8 @@ static void abandon(struct runner *r)
 			only = &r->items[i];
 			suspects++;
 		}
-	r->abort_reason = suspects == 1 ? arena_printf(&r->arena, "the target stopped answering after %s", only->c.tc->id)
+	if (!r->abort_reason)
+		r->abort_reason = suspects == 1 ? arena_printf(&r->arena, "the target stopped answering after %s", only->c.tc->id)
 					: arena_printf(&r->arena, "the target stopped answering; %u cases were under way", suspects);
 	if (suspects == 1)
 		killed_by(r, only);
@@ -276,6 +279,27 @@ static void stop_now(struct runner *r)
 	quit(r);
 }
 
+/* Looks after what no event would tell: a stop that is asked for, a case that does not end. */
+static void on_watchdog(void *owner)
+{
+	struct runner *r = owner;
+	if (r->o.stop && r->o.stop(r->o.owner) && !r->stopped) {
+		stop_now(r);
+		return;
+	}
+	for (size_t i = 0; i < r->n; i++) {
+		struct runner_item *item = &r->items[i];
+		if (item->state != RUNNER_RUNNING || clock_now_us() - item->started_us < CASE_RUN_MAX_S * 1000000ull)
+			continue;
+		item->seen = "the case did not come to an end: this is a fault of wsquall";
+		decide(r, item, VERDICT_ERROR);
+		r->abort_reason = "a case did not come to an end: this is a fault of wsquall";
+		abandon(r);
+		return;
+	}
+	timer_start(&r->watchdog, r->env->loop, WATCHDOG_MS, on_watchdog, r);
+}
+
 /* Alone: one case, then, when there is a reason, a canary, then the next. */
 static void pump_again(struct runner *r)
 {
@@ -406,6 +430,7 @@ void runner_run(struct runner *r)
 	pump(r);
 	if (r->running || r->canary || r->lost || r->listening) {
 		r->looping = true;
+		timer_start(&r->watchdog, r->env->loop, WATCHDOG_MS, on_watchdog, r);
 		loop_run(r->env->loop);
 		r->looping = false;
 	}
@@ -421,6 +446,7 @@ void runner_fini(struct runner *r)
 	case_run_free(TAKE_PTR(r->canary));
 	listener_fini(&r->listener);
 	timer_fini(&r->heard);
+	timer_fini(&r->watchdog);
 	timer_fini(&r->recover);
 	for (size_t i = 0; i < r->n; i++)
 		free(r->items[i].transcript);

@@ -56,7 +56,7 @@ struct runner {
 	bool looping, listening, again_phase, canary_wanted, canary_alive;
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
-	struct timer recover, heard;
+	struct timer recover, heard, watchdog;
 	struct listener listener;
 	uint64_t lost_since_us;
 	size_t again_at;

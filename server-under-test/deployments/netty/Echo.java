@@ -1,13 +1,19 @@
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.SimpleChannelInboundHandler;
 import io.netty.channel.nio.NioEventLoopGroup;
 import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.FullHttpRequest;
+import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
+import io.netty.handler.codec.http.HttpVersion;
 import io.netty.handler.codec.http.websocketx.WebSocketFrame;
 import io.netty.handler.codec.http.websocketx.WebSocketFrameAggregator;
 import io.netty.handler.codec.http.websocketx.WebSocketServerProtocolConfig;
@@ -21,7 +27,8 @@ import java.net.InetSocketAddress;
 
 /**
  * An echo server as Netty's WebSocket example writes it, over TCP and TLS. Settings that differ from the defaults: frames of 64 MiB
- * (64 KiB would refuse the large cases), extensions allowed, and an aggregator, without which fragments come one by one.
+ * (64 KiB would refuse the large cases), extensions allowed, an aggregator, without which fragments come one by one, and an answer to the
+ * requests that are not for the WebSocket handler.
  */
 public final class Echo extends SimpleChannelInboundHandler<WebSocketFrame> {
     private static final int MESSAGE_MAX = 64 << 20;
@@ -36,6 +43,17 @@ public final class Echo extends SimpleChannelInboundHandler<WebSocketFrame> {
         context.close();
     }
 
+    /** Answers the requests that the handler before it leaves alone: those for another path, and what is no HTTP. */
+    private static final class NotFound extends SimpleChannelInboundHandler<FullHttpRequest> {
+        @Override
+        protected void channelRead0(ChannelHandlerContext context, FullHttpRequest request) {
+            var status = request.decoderResult().isFailure() ? HttpResponseStatus.BAD_REQUEST : HttpResponseStatus.NOT_FOUND;
+            var response = new DefaultFullHttpResponse(HttpVersion.HTTP_1_1, status);
+            response.headers().set(HttpHeaderNames.CONTENT_LENGTH, 0);
+            context.writeAndFlush(response).addListener(ChannelFutureListener.CLOSE);
+        }
+    }
+
     private static int listen(NioEventLoopGroup group, SslContext tls) throws Exception {
         var config = WebSocketServerProtocolConfig.newBuilder()
             .websocketPath("/").allowExtensions(true).maxFramePayloadLength(MESSAGE_MAX).build();
@@ -48,7 +66,7 @@ public final class Echo extends SimpleChannelInboundHandler<WebSocketFrame> {
                 }
                 channel.pipeline().addLast(new HttpServerCodec(), new HttpObjectAggregator(65536),
                     new WebSocketServerCompressionHandler(MESSAGE_MAX), new WebSocketServerProtocolHandler(config),
-                    new WebSocketFrameAggregator(MESSAGE_MAX), new Echo());
+                    new WebSocketFrameAggregator(MESSAGE_MAX), new NotFound(), new Echo());
             }
         });
         Channel server = bootstrap.bind("127.0.0.1", 0).sync().channel();
