@@ -250,7 +250,7 @@ static void on_close(struct case_run *run, const struct conn_event *e)
 		return;
 	else if (run->bad || run->conn.we_closed || run->triggered)
 		skip_to_end(run);
-	else if (run->wait == WAIT_WORKS || run->wait != WAIT_SENDING || run->at->kind != STEP_ENDS)
+	else if (run->wait != WAIT_SENDING || run->at->kind != STEP_ENDS)
 		unexpected_close(run);
 }
 
