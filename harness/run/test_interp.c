@@ -194,6 +194,7 @@ static const struct row echoes_and_messages_rows[] = {
 	{.name = "none", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81)), FAIL, .seen = "no echo", .soft = true, .silent = true},
 	{.name = "other octets", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x81\x02hj")), FAIL,
 	 .seen = "an echo of 2 octets that differs from the 2 sent from octet 1 on"},
+	{"nothing alike", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x81\x04tick")), FAIL, .seen = "an echo of 4 octets", .soft = true},
 	{.name = "longer", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x81\x03hi!")), FAIL, .seen = "from octet 2 on"},
 	{.name = "other type", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_BACK(0x82)), FAIL,
 	 .seen = "a binary message of 2 octets as echo of a text message of 2 octets"},
@@ -475,5 +476,4 @@ int main(void)
 		cmocka_unit_test(opening), cmocka_unit_test(watched_octets), cmocka_unit_test(watched_replies), cmocka_unit_test(what_is_missing_is_said),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
-}{"nothing alike", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x81\x04tick")), FAIL, .seen = "an echo of 4 octets", .soft = true},
-	
+}
