@@ -84,7 +84,8 @@ static bool peer_check_segments(struct peer *p, const char *text)
 	struct tcp_info_more more = {0};
 	socklen_t len = sizeof(more);
 	getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &more, &len);
-	return more.data_segs_in == strlen(text) ? true : peer_says(p, "%u data segments for '%s'", more.data_segs_in, text);
+	/* More than one each: a retransmission on a busy machine. Fewer: octets were held back and joined. */
+	return more.data_segs_in >= strlen(text) ? true : peer_says(p, "%u data segments for '%s'", more.data_segs_in, text);
 }
 
 static bool peer_expect_end(struct peer *p, enum peer_do what)
