@@ -8,7 +8,11 @@
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 
-enum { DEFECTS_TEXT_MAX = 1 << 20, SHOWN_MAX = 6 };
+enum {
+	DEFECTS_TEXT_MAX = 1 << 20,
+	SHOWN_MAX = 6,
+	SELFTEST_TIMEOUT_MS = 2000, /* unless --timeout says otherwise: several selftests may share a machine */
+};
 
 static int read_all(const char *path, struct buf *ret_text, struct err *e)
 {
@@ -115,6 +119,9 @@ static int run_one(const struct campaign_options *o, const char *defect, struct 
 	c.o.cases = (struct opt_strings){0};
 	c.o.target = NULL;
 	c.o.ignore_known = true;
+	if (!c.o.timeout_given)
+		c.o.timeout_ms = SELFTEST_TIMEOUT_MS;
+	c.o.timeout_given = true;
 	c.o.server_args = (struct opt_strings){.items = arguments, .len = defect ? 2 : 1};
 	current = ret_comparison;
 	int code = campaign_init(&c, e);
