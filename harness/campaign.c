@@ -16,7 +16,6 @@
 #include "suites/suites.h"
 
 enum {
-	CAMPAIGN_ARENA_MAX = 256 << 20,
 	PATIENCE_MIN_MS = 250,   /* a target is asked what became of a violation after this long at least */
 	PATIENCE_FACTOR = 8,     /* and after this many of its slowest answers */
 	MUTE_TIMEOUT_MS = 1000,  /* deadline for a target that answered nothing in the first look */

@@ -33,7 +33,6 @@ enum {
 	CASE_ARENA_MAX = 128 << 20,    /* everything one running case may hold */
 	CASE_RECEIVE_MAX = 96 << 20,   /* octets one connection of a case may send us before it is judged endless */
 	CASE_FRAMES_MAX = 200000,      /* frames one connection of a case may send us before it is judged endless */
-	CASE_STEPS_MAX = 4096,         /* steps of a case, repeats counted */
 	TRANSCRIPT_MAX = 256 << 10,    /* octets of one transcript file, beginning and end kept */
 	TRANSCRIPT_PAYLOAD_MAX = 512,  /* octets of one payload shown in hex */
 	SEEN_TEXT_MAX = 400,           /* "seen" of a result */

@@ -13,7 +13,7 @@
 struct case_env {
 	struct loop *loop;
 	const struct target *target;
-	struct dial_addresses ws_addresses, echo_addresses;
+	struct dial_addresses echo_addresses;
 	struct tls_context *tls;   /* when the target is wss */
 	uint64_t seed;
 	bool has_echo;             /* the target echoes on its echo path */

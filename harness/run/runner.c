@@ -128,7 +128,6 @@ static void on_recover_poll(void *owner)
 static void recovered(struct runner *r)
 {
 	r->lost = r->dead = false;
-	r->canary_alive = true;
 	pump(r);
 }
 

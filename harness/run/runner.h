@@ -53,7 +53,7 @@ struct runner {
 	/* internal */
 	struct case_run **runs;
 	struct case_run *canary;
-	bool looping, listening, again_phase, canary_wanted, canary_alive;
+	bool looping, listening, again_phase, canary_wanted;
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
 	struct timer recover, heard, watchdog;
