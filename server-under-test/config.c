@@ -15,6 +15,7 @@ enum option_kind {
 	OPTION_TEXT,
 	OPTION_CHOICE, /* text, one of .value separated by | */
 	OPTION_PORT,
+	OPTION_COUNT,
 	OPTION_SIZE,
 	OPTION_SECONDS,
 	OPTION_LIST,
@@ -53,6 +54,37 @@ static const struct option options[] = {
 	{ "subprotocols", OPTION_LIST, FIELD(subprotocols), "wsquall.v1", "LIST", "subprotocols known on /echo" },
 	{ "origins", OPTION_LIST, FIELD(origins), NULL, "LIST", "the only origins allowed; a missing Origin is allowed" },
 	{ "origins.denied", OPTION_LIST, FIELD(origins_denied), NULL, "LIST", "origins refused with 403" },
+	{ "store", OPTION_CHOICE, FIELD(store), "memory", "memory|redis", "where messages are ordered and kept" },
+	{ "redis.address", OPTION_TEXT, FIELD(redis_address), "127.0.0.1:6379", "HOST:PORT|unix:PATH", "of --store redis" },
+	{ "redis.password_file", OPTION_TEXT, FIELD(redis_password_file), NULL, "FILE", "holds the password of Redis" },
+	{ "redis.prefix", OPTION_TEXT, FIELD(redis_prefix), "wsquall:", "TEXT", "of every key in Redis" },
+	{ "redis.timeout", OPTION_SECONDS, FIELD(redis_timeout_s), "2s", "TIME",
+	  "without an answer after which Redis counts as away" },
+	{ "workers", OPTION_COUNT, FIELD(workers), "1", "N", "processes that share the port; more than 1 needs --store redis" },
+	{ "auth.key", OPTION_TEXT, FIELD(auth_key), NULL, "FILE",
+	  "key that tokens are checked with: the secret of HS256, else a public key (PEM); credentials are needed from then on" },
+	{ "auth.algorithm", OPTION_CHOICE, FIELD(auth_algorithm), "HS256", "HS256|RS256|ES256", "the only algorithm a token may use" },
+	{ "trusted_proxies", OPTION_LIST, FIELD(trusted_proxies), NULL, "LIST",
+	  "addresses or networks (10.0.0.0/8) whose X-Forwarded-For is believed" },
+	{ "window", OPTION_COUNT, FIELD(window), "256", "N", "un-acked messages in flight per connection and channel" },
+	{ "message.max", OPTION_SIZE, FIELD(message_max), "1MiB", "SIZE", "largest message on /ws; a larger one is closed with 1009" },
+	{ "channel.max_data", OPTION_SIZE, FIELD(channel_max_data), "0", "SIZE", "largest data of one publish; 0: no limit of its own" },
+	{ "subscriptions.max", OPTION_COUNT, FIELD(subscriptions_max), "1000", "N", "channels one connection may be subscribed to" },
+	{ "retention.messages", OPTION_COUNT, FIELD(retention_messages), "1000", "N", "messages kept of a channel" },
+	{ "retention.time", OPTION_SECONDS, FIELD(retention_time_s), "10m", "TIME", "for which a message is kept" },
+	{ "retention.bytes", OPTION_SIZE, FIELD(retention_bytes), "64MiB", "SIZE", "of messages kept of a channel" },
+	{ "session.ttl", OPTION_SECONDS, FIELD(session_ttl_s), "300s", "TIME", "for which a session outlives its connection" },
+	{ "heartbeat.interval", OPTION_SECONDS, FIELD(heartbeat_interval_s), "25s", "TIME", "between Pings; 0: none" },
+	{ "heartbeat.timeout", OPTION_SECONDS, FIELD(heartbeat_timeout_s), "10s", "TIME", "for the Pong; then 4010" },
+	{ "slow_consumer.bytes", OPTION_SIZE, FIELD(slow_consumer_bytes), "1MiB", "SIZE", "unsent, which a client without a window may have" },
+	{ "slow_consumer.grace", OPTION_SECONDS, FIELD(slow_consumer_grace_s), "5s", "TIME", "above that, until 4008" },
+	{ "fragment.timeout", OPTION_SECONDS, FIELD(fragment_timeout_s), "10s", "TIME", "for all of a message once begun; then 4009; 0: none" },
+	{ "rate.messages", OPTION_COUNT, FIELD(rate_messages), "100", "N", "messages a second of one connection; 0: no limit" },
+	{ "rate.burst", OPTION_COUNT, FIELD(rate_burst), "200", "N", "messages at once" },
+	{ "rate.strikes", OPTION_COUNT, FIELD(rate_strikes), "50", "N", "errors rate_limited before 4029" },
+	{ "limit.connections", OPTION_COUNT, FIELD(limit_connections), "0", "N", "open WebSockets; 0: what the descriptor limit allows" },
+	{ "limit.per_address", OPTION_COUNT, FIELD(limit_per_address), "1000", "N", "open WebSockets of one address; 0: no limit" },
+	{ "limit.handshakes", OPTION_COUNT, FIELD(limit_handshakes), "200", "N", "opening handshakes a second; 0: no limit" },
 	{ "defect", OPTION_LIST, FIELD(defects), NULL, "LIST", "switch deliberate bugs on; means --engine naive" },
 };
 
@@ -67,7 +99,7 @@ static bool option_matches(const struct option *option, const char *name, size_t
 	if (strlen(option->key) != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (name[i] != (option->key[i] == '.' ? '-' : option->key[i]))
+		if (name[i] != (option->key[i] == '.' || option->key[i] == '_' ? '-' : option->key[i]))
 			return false;
 	return true;
 }
@@ -135,6 +167,21 @@ static int parse_port(const char *value, size_t *ret)
 	return 0;
 }
 
+static int parse_count(const char *value, size_t *ret)
+{
+	size_t count = 0;
+
+	if (*value == '\0' || strlen(value) > 9)
+		return -EINVAL;
+	for (; *value; value++) {
+		if (*value < '0' || *value > '9')
+			return -EINVAL;
+		count = count * 10 + (size_t)(*value - '0');
+	}
+	*ret = count;
+	return 0;
+}
+
 static int parse_choice(const char *value, const char *choices)
 {
 	size_t len = strlen(value);
@@ -186,6 +233,8 @@ static int option_set(const struct option *option, struct config *config, const 
 		return 0;
 	case OPTION_PORT:
 		return parse_port(value, field);
+	case OPTION_COUNT:
+		return parse_count(value, field);
 	case OPTION_SIZE:
 		return parse_size(value, field);
 	case OPTION_SECONDS:
@@ -296,7 +345,7 @@ void config_print_help(void)
 		size_t len = 0;
 
 		for (const char *k = o->key; *k && len < sizeof(flag) - 1; k++)
-			flag[len++] = *k == '.' ? '-' : *k;
+			flag[len++] = *k == '.' || *k == '_' ? '-' : *k;
 		flag[len] = '\0';
 		printf("  --%s %s\n        %s", flag, o->value, o->help);
 		if (o->initial)

@@ -38,6 +38,35 @@ struct config {
 	struct config_list origins; /* empty: every origin */
 	struct config_list origins_denied;
 	struct config_list defects;
+
+	const char *store; /* "memory" or "redis" */
+	const char *redis_address; /* host:port or unix:/path */
+	const char *redis_password_file; /* NULL: none */
+	const char *redis_prefix; /* of every key */
+	double redis_timeout_s;
+	size_t workers;
+	const char *auth_key; /* file; NULL: no credentials are needed */
+	const char *auth_algorithm; /* "HS256", "RS256" or "ES256" */
+	struct config_list trusted_proxies; /* addresses, or networks as 10.0.0.0/8 */
+	size_t window; /* un-acked messages */
+	size_t message_max; /* bytes of one message on /ws */
+	size_t channel_max_data; /* bytes of data; 0: no limit but message_max */
+	size_t subscriptions_max;
+	size_t retention_messages;
+	double retention_time_s;
+	size_t retention_bytes;
+	double session_ttl_s;
+	double heartbeat_interval_s; /* 0: none */
+	double heartbeat_timeout_s;
+	size_t slow_consumer_bytes;
+	double slow_consumer_grace_s;
+	double fragment_timeout_s; /* 0: none */
+	size_t rate_messages; /* a second; 0: no limit */
+	size_t rate_burst;
+	size_t rate_strikes; /* rate_limited errors after which 4029 follows */
+	size_t limit_connections; /* 0: what the descriptor limit allows */
+	size_t limit_per_address; /* 0: no limit */
+	size_t limit_handshakes; /* a second; 0: no limit */
 };
 
 enum config_command {

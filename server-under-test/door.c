@@ -97,7 +97,7 @@ static void door_decide(struct door *door, enum http_progress progress)
 	}
 	ev_io_stop(loop_of(door), &door->io); /* before anybody else watches fd */
 	door->fd = -1;
-	doors->on_open(doors, fd, &door->info, &door->parser.request, &verdict);
+	doors->on_open(doors, &(struct door_opening){ .fd = fd, .info = &door->info, .request = &door->parser.request, .verdict = &verdict });
 	door_free(door);
 }
 

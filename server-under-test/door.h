@@ -10,17 +10,25 @@
 #define DOOR_LINGER_S 2.0 /* after our FIN, for the peer's */
 
 struct door;
+struct identity;
+struct service;
+
+/* A request that may open a WebSocket: judged, its credentials checked, and admitted by the limits. */
+struct door_opening {
+	int fd; /* the engine's from now on; exactly the request head has been read from it */
+	struct conn_info *info; /* the engine's from now on: moved out of */
+	struct identity *identity; /* the engine's from now on; NULL when no credentials are needed */
+	const struct service *service; /* what the path offers */
+	const struct handshake_request *request; /* borrowed for the call, as is verdict */
+	const struct handshake_verdict *verdict;
+};
 
 /* The doors of one engine. */
 struct doors {
 	struct server *server;
 	struct door *first;
-	/*
-	 * A request may open a WebSocket: takes over fd, from which exactly the request head has been read. request and
-	 * verdict are borrowed for the call.
-	 */
-	void (*on_open)(struct doors *doors, int fd, const struct conn_info *info, const struct handshake_request *request,
-			const struct handshake_verdict *verdict);
+	/* Whatever becomes of it, limits_release must follow when the connection is over. */
+	void (*on_open)(struct doors *doors, const struct door_opening *opening);
 };
 
 /*

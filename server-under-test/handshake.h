@@ -23,12 +23,19 @@ struct handshake_request {
 	unsigned minor; /* of HTTP/1.minor */
 	struct field_lines host, upgrade, connection, key, version, protocol, extensions, origin;
 	struct field_lines content_length, transfer_encoding;
+	struct field_lines authorization, cookie, last_event_id, forwarded_for;
 };
 
 enum handshake_route {
 	ROUTE_NONE,
 	ROUTE_ECHO,
+	ROUTE_WS,
 	ROUTE_HEALTHZ,
+	ROUTE_READYZ,
+	ROUTE_METRICS,
+	ROUTE_PUBLISH,
+	ROUTE_SSE,
+	ROUTE_POLL,
 };
 
 /* status 101: open the WebSocket; 200: answer the plain HTTP resource; anything else: refuse with it. */
@@ -41,7 +48,9 @@ struct handshake_verdict {
 	bool close_at_once; /* status 101, but Close 1008 follows: only a deliberate bug does this */
 	struct text path; /* without the query */
 	struct text key; /* status 101: the text to hash */
+	struct text query; /* without the ? */
 	struct text subprotocol; /* status 101: chosen from the offer, len 0 for none */
+	bool deflate; /* status 101: permessage-deflate was offered with parameters that the engine can honour */
 };
 
 /*

@@ -51,13 +51,21 @@ void conn_info_init(struct conn_info *info, struct log *log, const char *ip)
 	snprintf(info->ip, sizeof(info->ip), "%s", ip);
 }
 
-void conn_info_set(char (*field)[LOG_PATH_MAX], struct text value)
+void conn_info_fini(struct conn_info *info)
 {
-	size_t len = value.len < LOG_PATH_MAX ? value.len : LOG_PATH_MAX - 1;
+	free(info->path);
+	free(info->origin);
+	free(info->subprotocol);
+	free(info->session);
+	free(info->user);
+}
 
-	if (len > 0)
-		memcpy(*field, value.p, len);
-	(*field)[len] = '\0';
+void conn_info_set(char **field, struct text value)
+{
+	free(*field);
+	*field = value.len > 0 ? strndup(value.p, value.len < LOG_TEXT_MAX ? value.len : LOG_TEXT_MAX) : NULL;
+	if (value.len > 0 && !*field)
+		abort();
 }
 
 void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len)
@@ -74,7 +82,7 @@ void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len)
 static json_t *json_of(const char *p, size_t len)
 {
 	json_t *json = json_stringn(p, len);
-	char clean[LOG_PATH_MAX];
+	char clean[LOG_TEXT_MAX];
 
 	if (json)
 		return json;
@@ -87,7 +95,7 @@ static json_t *json_of(const char *p, size_t len)
 
 static json_t *json_or_null(const char *string)
 {
-	return *string ? json_of(string, strlen(string)) : json_null();
+	return string && *string ? json_of(string, strlen(string)) : json_null();
 }
 
 static json_t *line_new(struct log *log, const char *event, const struct conn_info *info)
@@ -152,8 +160,8 @@ void log_connect(struct log *log, struct conn_info *info)
 	json_object_set_new(line, "path", json_or_null(info->path));
 	json_object_set_new(line, "origin", json_or_null(info->origin));
 	json_object_set_new(line, "subprotocol", json_or_null(info->subprotocol));
-	json_object_set_new(line, "session", json_null());
-	json_object_set_new(line, "user", json_null());
+	json_object_set_new(line, "session", json_or_null(info->session));
+	json_object_set_new(line, "user", json_or_null(info->user));
 	line_write(log, line);
 }
 

@@ -8,8 +8,9 @@
 #include "server-under-test/err.h"
 #include "server-under-test/text.h"
 
-#define LOG_PATH_MAX 256 /* bytes kept of a path, an Origin, a subprotocol */
-#define LOG_ID_MAX 32
+#define LOG_TEXT_MAX 256 /* bytes kept of a path, an Origin, a subprotocol, a user */
+#define LOG_ID_MAX 20
+#define LOG_IP_MAX 46
 #define LOG_REASON_MAX 123 /* RFC 6455 5.5: what fits a Close frame */
 
 /* One JSON object a line; each line is one write(), so that lines of several processes never mix. */
@@ -21,15 +22,11 @@ struct log {
 	uint32_t conns; /* ids given out */
 };
 
-/*
- * What is known of one connection: the head fields of its log lines and its counters. Texts are empty when not known.
- */
+/* What is known of one connection: the head fields of its log lines and its counters. Texts are NULL when not known. */
 struct conn_info {
 	char id[LOG_ID_MAX]; /* correlation id, also the response header X-Wsquall-Conn */
-	char ip[64];
-	char path[LOG_PATH_MAX];
-	char origin[LOG_PATH_MAX];
-	char subprotocol[LOG_PATH_MAX];
+	char ip[LOG_IP_MAX]; /* the client's: of X-Forwarded-For when a trusted proxy says so */
+	char *path, *origin, *subprotocol, *session, *user; /* owned */
 	double opened_s; /* monotonic, when ws.connect was logged */
 	uint64_t sent; /* data messages */
 	uint64_t received;
@@ -55,8 +52,9 @@ int log_open(struct log *log, const char *path, const char *node, struct err *er
 void log_close(struct log *log);
 
 void conn_info_init(struct conn_info *info, struct log *log, const char *ip);
-/* Copies at most LOG_PATH_MAX - 1 bytes. */
-void conn_info_set(char (*field)[LOG_PATH_MAX], struct text value);
+void conn_info_fini(struct conn_info *info);
+/* Copies at most LOG_TEXT_MAX bytes over what was there; an empty value is NULL. */
+void conn_info_set(char **field, struct text value);
 void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len);
 
 void log_server_ready(struct log *log, unsigned port, bool tls);

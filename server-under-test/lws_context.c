@@ -31,6 +31,7 @@ static void conn_free(struct lws_conn *conn)
 	if (!conn)
 		return;
 	lws_echo_fini(conn);
+	conn_info_fini(&conn->info);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else
@@ -193,21 +194,22 @@ static void adopt(struct lws_conn *conn, int fd, struct bytes *head)
 	engine->adopting = NULL;
 }
 
-static void on_door_open(struct doors *doors, int fd, const struct conn_info *info,
-			 const struct handshake_request *request, const struct handshake_verdict *verdict)
+static void on_door_open(struct doors *doors, const struct door_opening *opening)
 {
+	const struct handshake_request *request = opening->request;
+	const struct handshake_verdict *verdict = opening->verdict;
 	struct lws_engine *engine = doors->server->engine_data;
 	struct lws_conn *conn = conn_new(engine);
 	struct bytes head = { 0 };
 
-	conn->info = *info;
+	conn->info = *opening->info;
 	conn->vetted = true;
 	conn_info_set(&conn->info.path, verdict->path);
 	conn_info_set(&conn->info.subprotocol, verdict->subprotocol);
 	if (request->origin.count > 0)
 		conn_info_set(&conn->info.origin, request->origin.v[0]);
 	reply_request(&head, verdict);
-	adopt(conn, fd, &head);
+	adopt(conn, opening->fd, &head);
 	bytes_fini(&head);
 }
 

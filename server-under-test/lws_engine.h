@@ -56,7 +56,7 @@ struct lws_engine {
 	 * Name of the one protocol row that clients can match: set to what is wanted for the moment in which the library
 	 * looks it up.
 	 */
-	char wildcard[LOG_PATH_MAX];
+	char wildcard[LOG_TEXT_MAX];
 };
 
 /* Library callbacks by concern. Each returns what the library's callback returns. */

@@ -3,6 +3,7 @@
  * (empty fields, the request-target before it was decoded, octets it skips) cannot be judged here; those are the
  * library's known deviations. Plain connections have been judged at the door before (door.h).
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,14 +132,14 @@ void lws_gate_expect(struct lws_conn *conn, struct text subprotocol, struct text
 
 	if (name.len == 0 && !rule_list_next(&offer, &name))
 		name.len = 0;
-	conn_info_set(&conn->engine->wildcard, name);
+	snprintf(conn->engine->wildcard, sizeof(conn->engine->wildcard), "%.*s", (int)name.len, name.len ? name.p : "");
 	conn_info_set(&conn->info.subprotocol, subprotocol);
 }
 
 /* The library puts the row's name into its 101, or no field when the name is empty. */
 int lws_gate_filter(struct lws_conn *conn)
 {
-	if (!conn->info.subprotocol[0])
+	if (!conn->info.subprotocol)
 		conn->engine->wildcard[0] = '\0';
 	return 0;
 }
@@ -182,7 +183,7 @@ int lws_gate_confirm(struct lws_conn *conn)
 	int r = 0;
 
 	if (conn->vetted) {
-		lws_gate_expect(conn, text_from(conn->info.subprotocol), text_of("", 0));
+		lws_gate_expect(conn, text_from(conn->info.subprotocol ? conn->info.subprotocol : ""), text_of("", 0));
 		return 0;
 	}
 	gate = calloc(1, sizeof(*gate));

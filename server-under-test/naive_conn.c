@@ -40,6 +40,7 @@ void naive_conn_free(struct naive_conn *conn)
 	close(conn->fd);
 	http_parser_fini(&conn->parser);
 	session_fini(&conn->session);
+	conn_info_fini(&conn->info);
 	if (conn->prev)
 		conn->prev->next = conn->next;
 	else

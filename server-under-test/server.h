@@ -9,7 +9,10 @@
 #include "server-under-test/listener.h"
 #include "server-under-test/log.h"
 
+struct auth;
+struct hub;
 struct server;
+struct tls;
 
 /* A way to speak WebSocket on accepted sockets. One instance per server, its state behind server->engine_data. */
 struct engine {
@@ -36,7 +39,13 @@ struct server {
 	const struct engine *engine;
 	void *engine_data;
 	struct listener listener;
+	struct hub *hub;
+	struct auth *auth; /* NULL: no credentials are needed */
+	struct tls *tls; /* NULL: plain */
+	bool draining; /* readyz is 503 */
 	bool refusing; /* upgrades get 503 */
 };
+
+bool server_store_up(const struct server *server);
 
 #endif
