@@ -70,8 +70,9 @@ static int start_reference(struct campaign *c, struct err *e)
 {
 	char path[1024], url[64];
 	/* What reference.yaml promises. */
-	const char *args[ARRAY_LEN(c->reference.args)] = {"--origins=https://app.example", "--echo-max=1MiB", "--close-trigger=please close"};
-	size_t n = 3;
+	const char *args[ARRAY_LEN(c->reference.args)] = {"--origins=https://app.example", "--origins-echo=checked", "--echo-max=1MiB",
+		"--close-trigger=please close", "--limit-handshakes=0", "--limit-per-address=0"};
+	size_t n = 6;
 	for (size_t i = 0; i < c->o.server_args.len && n < ARRAY_LEN(args) - 1; i++)
 		args[n++] = c->o.server_args.items[i];
 	process_beside_us("wsquall-server", path, sizeof(path));

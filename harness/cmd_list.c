@@ -171,7 +171,7 @@ static void list_verdicts(struct lister *l)
 
 static void list_defects(struct lister *l)
 {
-	static const char *const keys[] = {"id", "about", "catches"};
+	static const char *const keys[] = {"id", "kind", "about", "catches"};
 	struct selftest_defects defects;
 	struct err e;
 	l->width = 34;
@@ -184,7 +184,7 @@ static void list_defects(struct lister *l)
 		buf_init(&globs, 1 << 16);
 		for (size_t g = 0; g < json_array_size(defects.list[i].catches); g++)
 			buf_printf(&globs, "%s%s", g ? " " : "", json_string_value(json_array_get(defects.list[i].catches, g)));
-		ROW(l, keys, defects.list[i].name, defects.list[i].about, l->json ? buf_cstr(&globs) : NULL);
+		ROW(l, keys, defects.list[i].name, defects.list[i].kind, defects.list[i].about, l->json ? buf_cstr(&globs) : NULL);
 		buf_fini(&globs);
 	}
 	selftest_defects_free(&defects);

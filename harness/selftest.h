@@ -9,7 +9,9 @@
 
 struct selftest_defect {
 	const char *name, *about;
-	const json_t *catches;     /* array of globs of case ids: exactly the cases that must not pass; with ? in front: that may not */
+	const char *kind;          /* "wire": caught by conformance cases; "service": by readiness and chaos checks */
+	const json_t *catches;     /* array of globs of case ids: exactly the cases that must not pass; with ? in front: that may not.
+				      Of a service defect: ids of checks */
 };
 
 struct selftest_defects {
@@ -22,5 +24,5 @@ struct selftest_defects {
 int selftest_defects_load(struct selftest_defects *ret_defects, struct err *e);
 void selftest_defects_free(struct selftest_defects *d);
 
-/* --case chooses defects by name (globs); jobs, timeout and seed are used. Prints one line a defect and a closing line; the exit code. */
+/* The wire defects. --case chooses by name (globs); jobs, timeout and seed are used. Prints one line a defect and a closing line; the exit code. */
 int selftest_run(const struct campaign_options *o, struct arena *a);

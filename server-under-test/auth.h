@@ -36,7 +36,11 @@ struct identity *auth_check(const struct auth *auth, struct text token, double n
 struct text auth_credentials(struct text authorization, struct text query, struct text cookie,
 			     char buffer[AUTH_TOKEN_MAX]);
 
-/* Value of one cookie or of one query parameter, percent-decoded into buffer for the query. False: not there. */
+/*
+ * Value of the first cookie or query parameter of that name. False: not there. The query's is percent-decoded into
+ * buffer; one that is not properly encoded, or longer than max when decoded, comes as it is: a caller that checks length
+ * and characters refuses it.
+ */
 bool cookie_value(struct text cookie, const char *name, struct text *ret);
 bool query_value(struct text query, const char *name, char *buffer, size_t max, struct text *ret);
 

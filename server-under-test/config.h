@@ -14,9 +14,11 @@ struct config_list {
 	unsigned count;
 };
 
+struct config_kept;
+
 /*
- * What the server was told. Every field is a row of the table in config.c, which holds its name, default, unit and
- * help.
+ * What the server was told. Every field is a row of the table in config_options.c, which holds its name, default,
+ * limits and help.
  */
 struct config {
 	size_t port; /* 0: the kernel chooses */
@@ -37,6 +39,7 @@ struct config {
 	const char *close_trigger; /* text message that makes the server close with 1001; NULL: none */
 	struct config_list origins; /* empty: every origin */
 	struct config_list origins_denied;
+	const char *origins_echo; /* "ignored" or "checked" */
 	struct config_list defects;
 
 	const char *store; /* "memory" or "redis" */
@@ -67,6 +70,8 @@ struct config {
 	size_t limit_connections; /* 0: what the descriptor limit allows */
 	size_t limit_per_address; /* 0: no limit */
 	size_t limit_handshakes; /* a second; 0: no limit */
+
+	struct config_kept *kept; /* texts of the file */
 };
 
 enum config_command {
@@ -74,16 +79,19 @@ enum config_command {
 	CONFIG_HELP,
 	CONFIG_VERSION,
 	CONFIG_LIST_DEFECTS,
+	CONFIG_LIST_OPTIONS,
+	CONFIG_PRINT, /* config is complete */
 };
 
 /*
- * Reads the command line over the defaults. 0 with *ret_command, or -EINVAL with the sentence in err.
- * The texts stay owned by argv; config_fini frees the lists, also after a failure.
+ * Reads the file of --config over the defaults, and the flags over both. 0 with *ret_command, or -EINVAL with the
+ * sentence in err. The texts of flags stay owned by argv; config_fini frees the rest, also after a failure.
  */
 int config_parse(struct config *config, int argc, char **argv, enum config_command *ret_command, struct err *err);
 void config_fini(struct config *config);
 
-/* The text of --help, made from the same table. */
-void config_print_help(void);
+void config_print_help(void); /* the text of --help, made from the same table */
+void config_print(struct config *config); /* as a file that --config reads */
+void config_print_options(void); /* JSON: an array of {key, flag, value, takes, default, help} */
 
 #endif

@@ -12,11 +12,25 @@ static const struct {
 	const char *name;
 	const char *about;
 	const char *catches;
+	enum defect_kind kind;
 } rows[] = {
-#define DEFECT(name, about, catches) { #name, about, catches },
+#define DEFECT(name, about, catches) { #name, about, catches, DEFECT_KIND_WIRE },
+#define DEFECT_SERVICE(name, about, checks) { #name, about, checks, DEFECT_KIND_SERVICE },
 #include "server-under-test/defects.def"
 #undef DEFECT
 };
+static const char *const kinds[] = { [DEFECT_KIND_WIRE] = "wire", [DEFECT_KIND_SERVICE] = "service" };
+
+int defects_kind(const char *name, enum defect_kind *ret)
+{
+	for (unsigned i = 0; i < DEFECT_COUNT; i++) {
+		if (strcmp(rows[i].name, name) == 0) {
+			*ret = rows[i].kind;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
 
 int defects_enable(const char *name, struct err *err)
 {
@@ -51,7 +65,8 @@ int defects_print(void)
 	int r;
 
 	for (unsigned i = 0; i < DEFECT_COUNT; i++)
-		json_array_append_new(array, json_pack("{s:s, s:s, s:o}", "name", rows[i].name, "about", rows[i].about, "catches",
+		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:o}", "name", rows[i].name, "kind",
+						       kinds[rows[i].kind], "about", rows[i].about, "catches",
 						       globs_of(rows[i].catches)));
 	r = json_dumpf(array, stdout, JSON_INDENT(1));
 	json_decref(array);

@@ -5,15 +5,17 @@
 
 #include "server-under-test/err.h"
 
-/*
- * A row of defects.def. `catches` are globs of conformance case ids, separated by blanks, that must fail while the
- * bug is on.
- */
+/* A row of defects.def. */
 enum defect_id {
 #define DEFECT(name, about, catches) DEFECT_##name,
 #include "server-under-test/defects.def"
 #undef DEFECT
 	DEFECT_COUNT,
+};
+
+enum defect_kind {
+	DEFECT_KIND_WIRE, /* in the naive engine; `catches` are globs of conformance case ids */
+	DEFECT_KIND_SERVICE, /* behind the libwebsockets engine; `catches` are ids of readiness and chaos checks */
 };
 
 extern bool defects_on[DEFECT_COUNT];
@@ -24,7 +26,9 @@ extern bool defects_on[DEFECT_COUNT];
 /* 0, or -EINVAL with the sentence in err when there is no such row. */
 int defects_enable(const char *name, struct err *err);
 
-/* The rows as a JSON array of {"name","about","catches"} on standard output. 0 or negative errno. */
+int defects_kind(const char *name, enum defect_kind *ret); /* 0, or -ENOENT when there is no such row */
+
+/* The rows as a JSON array of {"name","kind","about","catches"} on standard output. 0 or negative errno. */
 int defects_print(void);
 
 #endif

@@ -1,10 +1,10 @@
 /*
- * Draining, the same for every engine: a notice, then Closes spread evenly so that reconnecting clients do not come
- * as a herd.
+ * Draining, the same for every engine: a notice, in which load balancers learn of it, then Closes spread evenly so that
+ * reconnecting clients do not come as a herd.
  */
 #include "server-under-test/drain.h"
 
-#include <signal.h>
+#include "server-under-test/door.h"
 
 #define DRAIN_TICK_S 0.02
 
@@ -24,6 +24,12 @@ static unsigned closes_due(const struct drain *drain, double now)
 	return (unsigned)((double)drain->to_close * share) + 1;
 }
 
+/* WebSockets and HTTP answers that are not over. */
+static bool is_busy(struct server *server)
+{
+	return server->engine->open_count(server) > 0 || (server->doors && doors_busy(server->doors) > 0);
+}
+
 static void drain_close(struct drain *drain, double now)
 {
 	struct server *server = drain->server;
@@ -33,8 +39,20 @@ static void drain_close(struct drain *drain, double now)
 		drain->closed += server->engine->close_some(server, due - drain->closed, drain->code);
 	if (now - drain->closing_s >= server->config->drain_spread_s) /* whoever came in between */
 		server->engine->close_some(server, (unsigned)-1, drain->code);
-	if (server->engine->open_count(server) == 0)
+	if (server->doors)
+		doors_drain(server->doors);
+	if (!is_busy(server))
 		drain_end(drain);
+}
+
+static void close_begin(struct drain *drain, double now)
+{
+	struct server *server = drain->server;
+
+	drain->phase = DRAIN_CLOSING;
+	drain->closing_s = now;
+	drain->to_close = server->engine->open_count(server);
+	server->refusing = true; /* with 503, for who comes late */
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -44,55 +62,41 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	double now = ev_now(loop);
 
 	(void)events;
-	if (now - drain->signalled_s >= config->drain_timeout_s) {
+	if (now - drain->begun_s >= config->drain_timeout_s) {
 		drain_end(drain);
 		return;
 	}
-	if (drain->phase == DRAIN_NOTICE && now - drain->signalled_s >= config->drain_notice_s) {
-		drain->phase = DRAIN_CLOSING;
-		drain->closing_s = now;
-		drain->to_close = drain->server->engine->open_count(drain->server);
-		drain->server->refusing = true;
-		listener_stop(&drain->server->listener);
-	}
+	if (drain->phase == DRAIN_NOTICE && now - drain->begun_s >= config->drain_notice_s)
+		close_begin(drain, now);
 	if (drain->phase == DRAIN_CLOSING)
 		drain_close(drain, now);
 }
 
-static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
-{
-	struct drain *drain = watcher->data;
-
-	(void)events;
-	if (drain->phase != DRAIN_SERVING) {
-		drain_end(drain);
-		return;
-	}
-	drain->phase = DRAIN_NOTICE;
-	drain->code = watcher->signum == SIGUSR2 ? 1012 : 1001;
-	ev_now_update(loop);
-	drain->signalled_s = ev_now(loop);
-	log_server_drain(drain->server->log, drain->code, drain->server->engine->open_count(drain->server));
-	ev_timer_start(loop, &drain->tick);
-}
-
 void drain_init(struct drain *drain, struct server *server)
 {
-	static const int signums[] = { SIGTERM, SIGUSR2, SIGINT };
-
 	*drain = (struct drain){ .server = server };
-	for (unsigned i = 0; i < 3; i++) {
-		ev_signal_init(&drain->signals[i], on_signal, signums[i]);
-		drain->signals[i].data = drain;
-		ev_signal_start(server->loop, &drain->signals[i]);
-	}
 	ev_timer_init(&drain->tick, on_tick, DRAIN_TICK_S, DRAIN_TICK_S);
 	drain->tick.data = drain;
 }
 
+bool drain_begin(struct drain *drain, unsigned code)
+{
+	struct ev_loop *loop = drain->server->loop;
+
+	if (drain->phase != DRAIN_SERVING) {
+		drain_end(drain);
+		return false;
+	}
+	drain->phase = DRAIN_NOTICE;
+	drain->code = code;
+	drain->server->draining = true;
+	ev_now_update(loop);
+	drain->begun_s = ev_now(loop);
+	ev_timer_start(loop, &drain->tick);
+	return true;
+}
+
 void drain_fini(struct drain *drain)
 {
-	for (unsigned i = 0; i < 3; i++)
-		ev_signal_stop(drain->server->loop, &drain->signals[i]);
 	ev_timer_stop(drain->server->loop, &drain->tick);
 }

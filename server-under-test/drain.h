@@ -7,27 +7,28 @@
 
 enum drain_phase {
 	DRAIN_SERVING,
-	DRAIN_NOTICE, /* announced; everything is still served */
+	DRAIN_NOTICE, /* announced by /readyz; everything is still served, new connections too */
 	DRAIN_CLOSING, /* no new connections; Closes go out over drain.spread */
 };
 
 /*
- * The end of the server: SIGTERM (Close 1001), SIGUSR2 (1012) and SIGINT (as SIGTERM) start it, a second signal of
- * any of these ends at once. Ends the loop when no WebSocket is left or drain.timeout has passed since the signal.
+ * The end of the server. Ends the loop when no WebSocket and no HTTP answer is left after the notice, or when
+ * drain.timeout has passed since the beginning.
  */
 struct drain {
 	struct server *server;
 	enum drain_phase phase;
-	unsigned code;
+	unsigned code; /* 1001, or 1012 when a restart is meant */
 	unsigned to_close; /* WebSockets open when the closing began */
 	unsigned closed; /* Closes sent so far */
-	double signalled_s; /* loop time of the signal */
+	double begun_s; /* loop time */
 	double closing_s; /* loop time when the closing began */
-	ev_signal signals[3];
 	ev_timer tick;
 };
 
 void drain_init(struct drain *drain, struct server *server);
+/* The first call begins, and is true; a second one ends the loop at once. */
+bool drain_begin(struct drain *drain, unsigned code);
 void drain_fini(struct drain *drain);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "server-under-test/text.h"
+
 #define FRAME_DEFLATE_MIN 128 /* payload octets below which compressing is not worth its price */
 
 /*
@@ -15,12 +17,16 @@ struct frame {
 	unsigned refs;
 	size_t len; /* octets in all */
 	size_t payload; /* where the payload starts in octets */
-	struct frame *deflated; /* made by the first subscriber that asks; itself when compression does not pay */
+	struct frame *deflated; /* made by the first subscriber that asks; itself, not counted, when it does not pay */
 	uint8_t octets[];
 };
 
 /* Copies the text. refs is 1. Out of memory ends the process. */
 struct frame *frame_text(const char *text, size_t len);
+/* The same of a text that is in pieces. */
+struct frame *frame_join(const struct text *pieces, size_t count);
+/* Any unmasked frame: `first` is its first octet (FIN, opcode). */
+struct frame *frame_make(uint8_t first, const void *payload, size_t len);
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame *frame); /* NULL: nothing */
 

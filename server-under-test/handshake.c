@@ -1,13 +1,22 @@
 /*
- * Judges an opening handshake. Both engines use it: the naive one on its own strict parse, the libwebsockets one on
- * what the library's header table holds.
+ * Judges a request by its head: the opening handshakes of both engines, each with its own table of routes, and the
+ * plain requests beside them.
  */
 #include "server-under-test/handshake.h"
 
 #include <openssl/evp.h>
 
 #include "server-under-test/defects.h"
+#include "server-under-test/handshake_deflate.h"
 #include "server-under-test/handshake_rules.h"
+#include "server-under-test/http_route.h"
+
+static const struct http_route naive_rows[] = {
+	{ .path = "/echo", .methods = HTTP_GET | HTTP_HEAD, .websocket = true, .origin = ORIGIN_LISTED_IF_ASKED },
+	{ .path = "/healthz", .methods = HTTP_GET | HTTP_HEAD },
+};
+
+static const struct http_routes naive_routes = { naive_rows, sizeof(naive_rows) / sizeof(naive_rows[0]) };
 
 void field_lines_add(struct field_lines *lines, struct text value)
 {
@@ -86,44 +95,47 @@ static bool lines_have(const struct field_lines *lines, const char *word)
 	return false;
 }
 
-/* "/echo" also as "/%65cho" (RFC 3986 6.2.2.2). */
-static bool path_is(struct text path, const char *name)
+static bool upgrade_asked(const struct handshake_request *r)
 {
-	static const char hex[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < path.len; i++) {
-		char c = path.p[i];
-
-		if (c == '%') {
-			const char *high = strchr(hex, text_lower(path.p[i + 1]));
-			const char *low = strchr(hex, text_lower(path.p[i + 2]));
-
-			c = (char)((high - hex) * 16 + (low - hex));
-			i += 2;
-		}
-		if (c == '\0' || *name++ != c)
-			return false;
-	}
-	return *name == '\0';
+	return lines_have(&r->upgrade, "websocket") || (defect(upgrade_not_required) && r->key.count > 0);
 }
 
-static enum handshake_route route_of(struct text path)
+static bool digits(struct text t)
 {
-	if (path_is(path, "/echo") || defect(path_unknown_accepted))
-		return ROUTE_ECHO;
-	if (path_is(path, "/healthz"))
-		return ROUTE_HEALTHZ;
-	return ROUTE_NONE;
+	for (size_t i = 0; i < t.len; i++)
+		if (t.p[i] < '0' || t.p[i] > '9')
+			return false;
+	return t.len > 0;
+}
+
+/* A body is read only where it is of use, and only when both ends cannot but agree on its length. NULL: fine. */
+static const char *body_fault(const struct handshake_request *r, const struct http_route *route)
+{
+	enum http_method method = http_method_of(r->method);
+	bool some = r->transfer_encoding.count > 0;
+
+	for (unsigned i = 0; i < r->content_length.count; i++)
+		some |= !text_equal(r->content_length.v[i], "0");
+	if (!some)
+		return NULL;
+	if (!route || !(route->methods & HTTP_POST) || method == HTTP_GET || method == HTTP_HEAD || upgrade_asked(r))
+		return "a request with a body";
+	if (r->transfer_encoding.count > 0 && r->content_length.count > 0)
+		return "both Content-Length and Transfer-Encoding";
+	if (r->content_length.count > 1)
+		return "more than one Content-Length field";
+	if (r->content_length.count == 1 && !digits(r->content_length.v[0]))
+		return "Content-Length is not a number";
+	return NULL;
 }
 
 /* RFC 6455 4.2.1 parts 1 and 2, RFC 9112 3.2: what every request must get right. NULL: nothing wrong. */
-static const char *head_fault(const struct handshake_request *r, struct handshake_verdict *v)
+static const char *head_fault(const struct handshake_request *r, struct handshake_verdict *v,
+			      const struct http_routes *routes)
 {
-	struct text query;
-
 	if (!rule_token(r->method))
 		return "the method is not a token";
-	if (!rule_target(r->target, &v->path, &query))
+	if (!rule_target(r->target, &v->path, &v->query))
 		return "the request-target is neither a path nor an http URI";
 	if (r->host.count > 1 && !defect(host_repeated_accepted))
 		return "more than one Host field";
@@ -131,12 +143,10 @@ static const char *head_fault(const struct handshake_request *r, struct handshak
 		return "no Host field";
 	if (!defect(host_malformed_accepted) && !lines_all(&r->host, rule_host))
 		return "the Host field is malformed";
-	if (r->transfer_encoding.count > 0)
-		return "a request with a body";
-	for (unsigned i = 0; i < r->content_length.count; i++)
-		if (!text_equal(r->content_length.v[i], "0"))
-			return "a request with a body";
-	return NULL;
+	v->route = http_route_find(routes, v->path, &v->rest);
+	if (defect(path_unknown_accepted))
+		v->route = &routes->rows[0];
+	return body_fault(r, v->route);
 }
 
 /* RFC 6455 4.2.1 parts 3 to 9, what makes a WebSocket request malformed. NULL: nothing wrong. */
@@ -210,6 +220,15 @@ static bool origin_refused(const struct field_lines *origin, const struct config
 	return config->origins.count > 0 && !list_has(&config->origins, origin->v[0], defect(origin_prefix_match));
 }
 
+static bool origin_matters(const struct handshake_request *r, const struct handshake_verdict *v, const struct config *config)
+{
+	enum origin_rule rule = v->route ? v->route->origin : ORIGIN_ANY;
+
+	if (rule == ORIGIN_LISTED_IF_ASKED && strcmp(config->origins_echo, "checked") != 0)
+		return false;
+	return rule != ORIGIN_ANY && r->origin.count > 0;
+}
+
 /* RFC 6455 4.2.2 step 4: the first offered name that is known, spelled as offered. */
 static struct text choose_subprotocol(const struct field_lines *offer, const struct config_list *known)
 {
@@ -244,43 +263,31 @@ static bool method_is_get(struct text method)
 	return defect(method_case_folded) ? text_equal_nocase(method, "GET") : text_equal(method, "GET");
 }
 
-static bool upgrade_asked(const struct handshake_request *r)
+static struct handshake_verdict judge_plain(const struct handshake_request *r, struct handshake_verdict v,
+					    const struct config *config)
 {
-	return lines_have(&r->upgrade, "websocket") || (defect(upgrade_not_required) && r->key.count > 0);
-}
-
-static struct handshake_verdict judge_plain(const struct handshake_request *r, struct handshake_verdict v)
-{
-	if (v.route == ROUTE_NONE)
+	if (origin_matters(r, &v, config) && r->origin.count > 1)
+		return refuse(v, 400, "more than one Origin field");
+	if (!v.route)
 		return refuse(v, 404, "no such path");
-	if (!text_equal(r->method, "GET") && !text_equal(r->method, "HEAD"))
-		return refuse(v, 405, "only GET");
-	if (v.route == ROUTE_HEALTHZ)
-		return refuse(v, 200, "alive");
-	v.upgrade_attempt = true;
-	v.version_field = true;
-	return refuse(v, 426, "this path speaks WebSocket only");
+	if (!(http_method_of(r->method) & v.route->methods))
+		return refuse(v, 405, v.route->methods & HTTP_POST ? "only POST" : "only GET");
+	if (v.route->websocket) {
+		v.upgrade_attempt = true;
+		v.version_field = true;
+		return refuse(v, 426, "this path speaks WebSocket only");
+	}
+	if (origin_matters(r, &v, config) && origin_refused(&r->origin, config))
+		return refuse(v, 403, "this origin is not allowed");
+	return refuse(v, 200, "alive");
 }
 
-struct handshake_verdict handshake_judge(const struct handshake_request *r, const struct config *config, bool refusing)
+static struct handshake_verdict judge_upgrade(const struct handshake_request *r, struct handshake_verdict v,
+					      const struct config *config)
 {
-	struct handshake_verdict v = { .upgrade_attempt = true };
-	const char *fault = head_fault(r, &v);
+	const struct config_list *known;
 
-	if (fault)
-		return refuse(v, 400, fault);
-	v.route = route_of(v.path);
-	v.upgrade_attempt = upgrade_asked(r);
-	if (!v.upgrade_attempt && lines_all(&r->upgrade, rule_upgrade_list))
-		return judge_plain(r, v);
-	if (!v.upgrade_attempt) {
-		v.upgrade_attempt = true;
-		return refuse(v, 400, "the Upgrade field is malformed");
-	}
-	fault = upgrade_fault(r, &v);
-	if (fault)
-		return refuse(v, 400, fault);
-	if (v.route != ROUTE_ECHO)
+	if (!v.route || !v.route->websocket)
 		return refuse(v, 404, "no WebSocket at this path");
 	if (!method_is_get(r->method))
 		return refuse(v, 405, "only GET can upgrade");
@@ -288,15 +295,45 @@ struct handshake_verdict handshake_judge(const struct handshake_request *r, cons
 		v.version_field = true;
 		return refuse(v, 426, "only version 13 is spoken");
 	}
-	if (origin_refused(&r->origin, config)) {
+	if (origin_matters(r, &v, config) && origin_refused(&r->origin, config)) {
 		v.close_at_once = defect(origin_closed_after_open);
 		if (!v.close_at_once)
 			return refuse(v, 403, "this origin is not allowed");
 	}
-	if (refusing)
-		return refuse(v, 503, "the server is draining");
 	v.status = 101;
 	v.key = r->key.count > 0 ? r->key.v[0] : text_of("", 0);
-	v.subprotocol = choose_subprotocol(&r->protocol, &config->subprotocols);
+	v.deflate = deflate_acceptable(&r->extensions);
+	known = v.route->subprotocols ? v.route->subprotocols : &config->subprotocols;
+	v.subprotocol = choose_subprotocol(&r->protocol, known);
 	return v;
+}
+
+struct handshake_verdict handshake_judge_routes(const struct handshake_request *r, const struct config *config,
+						const struct http_routes *routes)
+{
+	struct handshake_verdict v = { .upgrade_attempt = true };
+	const char *fault = head_fault(r, &v, routes);
+
+	if (fault)
+		return refuse(v, 400, fault);
+	v.origin_allowed = r->origin.count == 1 && !origin_refused(&r->origin, config);
+	v.upgrade_attempt = upgrade_asked(r);
+	if (!v.upgrade_attempt && !lines_all(&r->upgrade, rule_upgrade_list)) {
+		v.upgrade_attempt = true;
+		return refuse(v, 400, "the Upgrade field is malformed");
+	}
+	fault = v.upgrade_attempt ? upgrade_fault(r, &v) : NULL;
+	if (!fault && v.route && v.route->fault)
+		fault = v.route->fault(r, v.rest, v.query);
+	if (fault)
+		return refuse(v, 400, fault);
+	return v.upgrade_attempt ? judge_upgrade(r, v, config) : judge_plain(r, v, config);
+}
+
+struct handshake_verdict handshake_judge(const struct handshake_request *r, const struct config *config, bool refusing)
+{
+	struct handshake_verdict v = handshake_judge_routes(r, config, &naive_routes);
+
+	v.deflate = false;
+	return v.status == 101 && refusing ? refuse(v, 503, "the server is draining") : v;
 }

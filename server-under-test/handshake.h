@@ -6,6 +6,9 @@
 #include "server-under-test/config.h"
 #include "server-under-test/text.h"
 
+struct http_route;
+struct http_routes;
+
 #define HANDSHAKE_FIELD_LINES_MAX 16 /* lines of one field that are looked at; more is a 400 */
 #define HANDSHAKE_ACCEPT_LEN 28
 
@@ -23,28 +26,18 @@ struct handshake_request {
 	unsigned minor; /* of HTTP/1.minor */
 	struct field_lines host, upgrade, connection, key, version, protocol, extensions, origin;
 	struct field_lines content_length, transfer_encoding;
-	struct field_lines authorization, cookie, last_event_id, forwarded_for;
-};
-
-enum handshake_route {
-	ROUTE_NONE,
-	ROUTE_ECHO,
-	ROUTE_WS,
-	ROUTE_HEALTHZ,
-	ROUTE_READYZ,
-	ROUTE_METRICS,
-	ROUTE_PUBLISH,
-	ROUTE_SSE,
-	ROUTE_POLL,
+	struct field_lines authorization, cookie, last_event_id, forwarded_for, expect;
 };
 
 /* status 101: open the WebSocket; 200: answer the plain HTTP resource; anything else: refuse with it. */
 struct handshake_verdict {
 	unsigned status;
 	const char *why; /* for people, static; one short sentence without a line end */
-	enum handshake_route route;
+	const struct http_route *route; /* NULL: none, or not yet known */
+	struct text rest; /* of the path, behind the route's prefix */
 	bool version_field; /* the refusal carries Sec-WebSocket-Version: 13 */
 	bool upgrade_attempt; /* a refusal counts as ws.refused */
+	bool origin_allowed; /* there is one Origin, and the lists let it in */
 	bool close_at_once; /* status 101, but Close 1008 follows: only a deliberate bug does this */
 	struct text path; /* without the query */
 	struct text key; /* status 101: the text to hash */
@@ -54,9 +47,13 @@ struct handshake_verdict {
 };
 
 /*
- * Decides a request whose head was well-formed (RFC 6455 4.2.1 and 4.2.2; the order of refusals is 400, 404, 405,
- * 426, 403). refusing: upgrades get 503 (drain).
+ * Decides a request whose head was well-formed by a table of routes (RFC 6455 4.2.1 and 4.2.2; the order of refusals
+ * is 400, 404, 405, 426, 403).
  */
+struct handshake_verdict handshake_judge_routes(const struct handshake_request *request, const struct config *config,
+						const struct http_routes *routes);
+
+/* The same for a server that has /echo and /healthz only. refusing: upgrades get 503 (drain). */
 struct handshake_verdict handshake_judge(const struct handshake_request *request, const struct config *config,
 					 bool refusing);
 

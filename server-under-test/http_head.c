@@ -70,6 +70,7 @@ static struct field_lines *field_of(struct handshake_request *r, struct text nam
 	const struct {
 		const char *name;
 		struct field_lines *lines;
+		bool application; /* no field of the opening handshake */
 	} known[] = {
 		{ "Host", &r->host },
 		{ "Upgrade", &r->upgrade },
@@ -81,9 +82,16 @@ static struct field_lines *field_of(struct handshake_request *r, struct text nam
 		{ "Origin", &r->origin },
 		{ "Content-Length", &r->content_length },
 		{ "Transfer-Encoding", &r->transfer_encoding },
+		{ "Authorization", &r->authorization, true },
+		{ "Cookie", &r->cookie, true },
+		{ "Last-Event-ID", &r->last_event_id, true },
+		{ "X-Forwarded-For", &r->forwarded_for, true },
+		{ "Expect", &r->expect, true },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i].application && defect(header_unknown_refused))
+			continue;
 		if (defect(header_name_case_sensitive) ? text_equal(name, known[i].name) : text_equal_nocase(name, known[i].name))
 			return known[i].lines;
 	}

@@ -43,12 +43,12 @@ struct position {
 
 enum hub_status {
 	HUB_OK,
-	HUB_UNAVAILABLE, /* the store is away */
+	HUB_UNAVAILABLE, /* the store is away, or went away before it answered */
 };
 
 /* The answer to hub_subscribe, and the news of an epoch change. */
 struct subscribed {
-	enum hub_status status; /* not OK: the subscription is not made, nothing else is set */
+	enum hub_status status; /* not OK: it is not subscribed (any more), nothing else is set */
 	struct position newest;
 	bool has_recovered; /* a `since` was given, or the epoch changed */
 	bool recovered; /* every message after it follows before any live one */
@@ -75,26 +75,63 @@ struct subscription {
 	const struct subscription_ops *ops;
 	uint64_t delivered; /* seq of the last message handed over, or where it began */
 	uint64_t limit; /* the highest seq that may be handed over; UINT64_MAX: no window */
+	uint64_t window; /* messages; 0: none */
 	bool live; /* `subscribed` has been called with HUB_OK */
 	void *pending; /* the hub's own, while the answer is awaited */
 };
 
 struct hub *hub_new(struct ev_loop *loop, const struct config *config);
-void hub_free(struct hub *hub); /* no subscription may be left */
+
+/*
+ * Starts the store (store.h), once, after the watches were added. 0, or negative errno with the sentence in err. Down
+ * until the store says that it is up, which `memory` does before this returns.
+ */
+struct store_ops;
+int hub_start(struct hub *hub, const struct store_ops *store, struct err *err);
+
+/*
+ * Stops the store. No subscription may be left; a hub_op that is not done is forgotten without an answer. NULL:
+ * nothing.
+ */
+void hub_free(struct hub *hub);
+
+/* Whether the store is there. While it is away subscribe, publish, history and the sessions are HUB_UNAVAILABLE. */
+bool hub_up(const struct hub *hub);
+
+/* Who wants to know. Zero it and set what is wanted; it may remove itself, but no other, from within. */
+struct hub_watch {
+	struct hub_watch *next; /* the hub's own */
+	void (*up)(struct hub_watch *watch, bool up); /* at each change. NULL: not wanted */
+	/* Another connection, here or on another node, took this session over (struct store_sink). NULL: not wanted */
+	void (*taken_over)(struct hub_watch *watch, const char *session, const char *by_conn);
+};
+void hub_watch_add(struct hub *hub, struct hub_watch *watch);
+void hub_watch_remove(struct hub *hub, struct hub_watch *watch); /* nothing when it was not added */
+
+/*
+ * Sessions pass through to the store: see store.h for both. op must stay valid until its answer, which may come before
+ * the return; HUB_UNAVAILABLE while the store is away.
+ */
+struct store_op;
+struct session_record;
+void hub_session_claim(struct hub *hub, const char *wanted, const char *fresh, const char *user, const char *conn,
+		       struct store_op *op);
+void hub_session_save(struct hub *hub, const struct session_record *record, const char *conn, bool ended);
 
 /* Name rules of PROTOCOL. */
 bool hub_channel_name_ok(struct text name);
 
 /*
  * Subscribes (since NULL: from now on) with a window of `window` messages, 0 for none: limit starts at the position
- * plus the window. Again on a subscription that is live: since NULL keeps the position and answers with the newest,
- * otherwise it restarts there. name is copied.
+ * plus the window. Again on a subscription that is live: since NULL keeps position, limit and window and answers with
+ * the newest; otherwise it gets nothing until the answer and restarts there. Again while an answer is awaited: the
+ * calls are answered in their order, each with what the one before left. name is copied, ops must be set.
  */
 void hub_subscribe(struct hub *hub, struct subscription *subscription, struct text name, const struct position *since,
 		   uint64_t window);
 void hub_unsubscribe(struct subscription *subscription); /* also while the answer is pending, also when not subscribed */
 
-/* A new limit (an ack): hands over what it lets through. */
+/* A new limit (an ack): hands over what it lets through. Ignored while not live, or without a window. */
 void hub_set_limit(struct subscription *subscription, uint64_t limit);
 
 const char *hub_channel_name(const struct channel *channel);
@@ -133,7 +170,10 @@ struct history {
 };
 typedef void (*hub_history_fn)(struct hub_op *op, const struct history *answer);
 
-/* Messages from..to, inclusive; the lowest part when the limits above cut it, but at least one. */
+/*
+ * Messages from..to, inclusive; the lowest part when the limits above (bytes of data) cut it, but at least one. What
+ * is above the newest is not missing: nothing was published there.
+ */
 void hub_history(struct hub *hub, struct hub_op *op, struct text channel, uint64_t from, uint64_t to,
 		 hub_history_fn done);
 

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -39,36 +39,41 @@ static int address_parse(const char *text, unsigned port, union address *ret_add
 	return -EINVAL;
 }
 
+/* False: nobody is waiting. */
+static bool accept_one(struct listener *listener)
+{
+	union address peer;
+	socklen_t len = sizeof(peer);
+	char ip[INET6_ADDRSTRLEN] = "";
+	int one = 1;
+	int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ECONNABORTED || errno == EINTR;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	inet_ntop(peer.any.sa_family,
+		  peer.any.sa_family == AF_INET ? (void *)&peer.v4.sin_addr : (void *)&peer.v6.sin6_addr, ip, sizeof(ip));
+	listener->on_accept(listener->arg, fd, ip);
+	return true;
+}
+
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct listener *listener = io->data;
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_EACH_TURN && listener->fd >= 0; i++) {
-		union address peer;
-		socklen_t len = sizeof(peer);
-		char ip[INET6_ADDRSTRLEN] = "";
-		int one = 1;
-		int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0)
+	for (int i = 0; i < ACCEPTS_EACH_TURN && listener->fd >= 0; i++)
+		if (!accept_one(listener))
 			return;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		inet_ntop(peer.any.sa_family,
-			  peer.any.sa_family == AF_INET ? (void *)&peer.v4.sin_addr : (void *)&peer.v6.sin6_addr, ip, sizeof(ip));
-		listener->on_accept(listener->arg, fd, ip);
-	}
 }
 
-static int listen_on(int fd, const union address *address, socklen_t len, unsigned *ret_port)
+static int bind_to(int fd, const union address *address, socklen_t len, unsigned *ret_port)
 {
 	union address bound;
 	socklen_t bound_len = sizeof(bound);
-	int one = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, &address->any, len) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
+	if (bind(fd, &address->any, len) < 0)
 		return -errno;
 	if (getsockname(fd, &bound.any, &bound_len) < 0)
 		return -errno;
@@ -76,38 +81,87 @@ static int listen_on(int fd, const union address *address, socklen_t len, unsign
 	return 0;
 }
 
-int listener_start(struct listener *listener, struct ev_loop *loop, const char *text, unsigned port, struct err *err)
+/* A bound socket, or negative errno. */
+static int socket_bind(union address *address, socklen_t len, bool shared, unsigned *ret_port)
+{
+	int one = 1;
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (shared)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	r = bind_to(fd, address, len, ret_port);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+/*
+ * Sockets with SO_REUSEPORT would join those of another server of the same user: so the first of ours tries the port
+ * without it, which also finds a free one for port 0.
+ */
+static int socket_listen(union address *address, socklen_t len, enum listener_sharing sharing, unsigned *ret_port)
+{
+	int fd = socket_bind(address, len, sharing == LISTENER_SHARED, ret_port);
+
+	if (fd >= 0 && sharing == LISTENER_SHARED_FIRST) {
+		close(fd);
+		if (address->any.sa_family == AF_INET)
+			address->v4.sin_port = htons((uint16_t)*ret_port);
+		else
+			address->v6.sin6_port = htons((uint16_t)*ret_port);
+		fd = socket_bind(address, len, true, ret_port);
+	}
+	if (fd >= 0 && listen(fd, LISTENER_BACKLOG) < 0) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int listener_open(struct listener *listener, const char *text, unsigned port, enum listener_sharing sharing,
+		  struct err *err)
 {
 	union address address;
 	socklen_t len;
-	int r = address_parse(text, port, &address, &len);
 
-	listener->fd = -1;
-	if (r < 0) {
+	*listener = (struct listener){ .fd = -1 };
+	if (address_parse(text, port, &address, &len) < 0) {
 		err_set(err, "option --bind cannot be \"%s\"; it takes an IPv4 or IPv6 address", text);
-		return r;
+		return -EINVAL;
 	}
-	listener->fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	r = listener->fd < 0 ? -errno : listen_on(listener->fd, &address, len, &listener->port);
-	if (r < 0) {
-		err_set(err, "cannot listen on %s port %u: %s", text, port, strerror(-r));
-		if (listener->fd >= 0)
-			close(listener->fd);
+	listener->fd = socket_listen(&address, len, sharing, &listener->port);
+	if (listener->fd < 0) {
+		int r = listener->fd;
+
 		listener->fd = -1;
-		return r;
+		err_set(err, "cannot listen on %s port %u: %s", text, port, strerror(-r));
+		return r == -EINVAL ? -EADDRNOTAVAIL : r;
 	}
+	return 0;
+}
+
+void listener_watch(struct listener *listener, struct ev_loop *loop)
+{
 	listener->loop = loop;
 	ev_io_init(&listener->io, on_readable, listener->fd, EV_READ);
 	listener->io.data = listener;
 	ev_io_start(loop, &listener->io);
-	return 0;
 }
 
 void listener_stop(struct listener *listener)
 {
 	if (listener->fd < 0)
 		return;
-	ev_io_stop(listener->loop, &listener->io);
+	if (listener->loop)
+		ev_io_stop(listener->loop, &listener->io);
 	close(listener->fd);
 	listener->fd = -1;
 }

@@ -12,14 +12,26 @@ struct listener {
 	int fd; /* -1: closed */
 	unsigned port;
 	ev_io io;
-	struct ev_loop *loop;
+	struct ev_loop *loop; /* NULL: not watched */
 	void (*on_accept)(void *arg, int fd, const char *ip); /* takes over fd, which is non-blocking */
 	void *arg;
 };
 
-/* port 0: the kernel chooses, see listener->port. 0, or negative errno with the sentence in err. */
-int listener_start(struct listener *listener, struct ev_loop *loop, const char *address, unsigned port,
-		   struct err *err);
-void listener_stop(struct listener *listener); /* also when never started, if fd is -1 */
+/* Who else listens on the port. */
+enum listener_sharing {
+	LISTENER_ALONE,
+	LISTENER_SHARED_FIRST, /* nobody yet; others of ours will join */
+	LISTENER_SHARED, /* SO_REUSEPORT: the kernel spreads connections over the sockets */
+};
+
+/*
+ * Binds and listens. port 0: the kernel chooses, see listener->port. 0, or negative errno with the sentence in err:
+ * -EINVAL for a wrong address.
+ */
+int listener_open(struct listener *listener, const char *address, unsigned port, enum listener_sharing sharing,
+		  struct err *err);
+/* Accepts from now on; on_accept and arg are set before. */
+void listener_watch(struct listener *listener, struct ev_loop *loop);
+void listener_stop(struct listener *listener); /* also when never watched or opened, if fd is -1 */
 
 #endif

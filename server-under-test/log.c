@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,21 +12,32 @@
 #include <time.h>
 #include <unistd.h>
 
+/*
+ * Standard output is opened again: O_NONBLOCK would otherwise be set for whoever shares it with us, as the terminal's
+ * shell does. A socket cannot be opened again; it is used as it is.
+ */
+static int open_stdout(void)
+{
+	return open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK);
+}
+
 int log_open(struct log *log, const char *path, const char *node, struct err *err)
 {
-	*log = (struct log){ .fd = STDOUT_FILENO, .node = node };
+	bool to_stdout = strcmp(path, "-") == 0;
+
+	*log = (struct log){ .node = node };
 	if (getrandom(&log->boot, sizeof(log->boot), 0) < 0)
 		log->boot = (uint32_t)getpid();
-	if (strcmp(path, "-") == 0)
-		return 0;
-	log->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	log->fd = to_stdout ? open_stdout() : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644);
+	log->owns_fd = log->fd >= 0;
+	if (log->fd < 0 && to_stdout)
+		log->fd = STDOUT_FILENO;
 	if (log->fd < 0) {
 		int r = -errno;
 
 		err_set(err, "cannot write the log %s: %s", path, strerror(errno));
 		return r;
 	}
-	log->owns_fd = true;
 	return 0;
 }
 
@@ -116,29 +128,70 @@ static json_t *line_new(struct log *log, const char *event, const struct conn_in
 	return line;
 }
 
-static void line_write(struct log *log, json_t *line)
+static bool wait_writable(struct log *log, int timeout_ms)
+{
+	struct pollfd pollfd = { .fd = log->fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, timeout_ms) > 0 && (pollfd.revents & POLLOUT);
+}
+
+/* A line longer than PIPE_BUF may be taken in part. False: it is lost, or the rest of it. */
+static bool write_all(struct log *log, const char *text, size_t len)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n = write(log->fd, text + done, len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			continue;
+		else if (n < 0 && errno == EAGAIN && !log->stuck && wait_writable(log, LOG_PATIENCE_MS))
+			continue;
+		else
+			break;
+	}
+	log->stuck = done < len;
+	return !log->stuck;
+}
+
+static bool json_write(struct log *log, json_t *line)
 {
 	char *text = json_dumps(line, JSON_COMPACT);
 	size_t len;
-	ssize_t n;
+	bool written;
 
 	json_decref(line);
 	if (!text)
-		return;
+		return false;
 	len = strlen(text);
 	text[len] = '\n'; /* in place of the NUL: the length is kept apart from here on */
-	do {
-		n = write(log->fd, text, len + 1);
-	} while (n < 0 && errno == EINTR);
+	written = write_all(log, text, len + 1);
 	free(text);
+	return written;
 }
 
-void log_server_ready(struct log *log, unsigned port, bool tls)
+static void line_write(struct log *log, json_t *line)
+{
+	if (log->lost > 0) {
+		json_t *news = line_new(log, "log.lost", NULL);
+
+		json_object_set_new(news, "lines", json_integer((json_int_t)log->lost));
+		if (json_write(log, news))
+			log->lost = 0;
+	}
+	if (!json_write(log, line))
+		log->lost++;
+}
+
+void log_server_ready(struct log *log, unsigned port, bool tls, unsigned workers)
 {
 	json_t *line = line_new(log, "server.ready", NULL);
 
 	json_object_set_new(line, "port", json_integer(port));
 	json_object_set_new(line, "tls", json_boolean(tls));
+	json_object_set_new(line, "workers", json_integer(workers));
 	line_write(log, line);
 }
 
@@ -148,6 +201,31 @@ void log_server_drain(struct log *log, unsigned code, unsigned connections)
 
 	json_object_set_new(line, "code", json_integer(code));
 	json_object_set_new(line, "connections", json_integer(connections));
+	line_write(log, line);
+}
+
+void log_backplane(struct log *log, bool up)
+{
+	line_write(log, line_new(log, up ? "backplane.up" : "backplane.down", NULL));
+}
+
+void log_tls_reload(struct log *log, const char *problem)
+{
+	json_t *line = line_new(log, "tls.reload", NULL);
+
+	json_object_set_new(line, "ok", json_boolean(!problem));
+	json_object_set_new(line, "problem", json_or_null(problem));
+	line_write(log, line);
+}
+
+void log_worker_died(struct log *log, unsigned index, int pid, int signum, int exit_code)
+{
+	json_t *line = line_new(log, "server.worker_died", NULL);
+
+	json_object_set_new(line, "worker", json_integer(index));
+	json_object_set_new(line, "pid", json_integer(pid));
+	json_object_set_new(line, "signal", signum < 0 ? json_null() : json_integer(signum));
+	json_object_set_new(line, "exit", signum < 0 ? json_integer(exit_code) : json_null());
 	line_write(log, line);
 }
 
@@ -191,4 +269,17 @@ void log_refused(struct log *log, const struct conn_info *info, unsigned status,
 	json_object_set_new(line, "status", json_integer(status));
 	json_object_set_new(line, "why", json_string(why));
 	line_write(log, line);
+}
+
+void log_slow_consumer(struct log *log, const struct conn_info *info, size_t buffered)
+{
+	json_t *line = line_new(log, "ws.slow_consumer", info);
+
+	json_object_set_new(line, "buffered", json_integer((json_int_t)buffered));
+	line_write(log, line);
+}
+
+void log_heartbeat_timeout(struct log *log, const struct conn_info *info)
+{
+	line_write(log, line_new(log, "ws.heartbeat_timeout", info));
 }

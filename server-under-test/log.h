@@ -13,10 +13,17 @@
 #define LOG_IP_MAX 46
 #define LOG_REASON_MAX 123 /* RFC 6455 5.5: what fits a Close frame */
 
-/* One JSON object a line; each line is one write(), so that lines of several processes never mix. */
+#define LOG_PATIENCE_MS 1000 /* for a reader that does not read, once; then lines are lost until it does */
+
+/*
+ * One JSON object a line; each line is one write(), so that lines of several processes never mix. A reader that is gone
+ * or stuck ends nothing: lines are lost then, and the next one that can be written is preceded by `log.lost`.
+ */
 struct log {
-	int fd;
+	int fd; /* non-blocking, with an open file description of its own; where that cannot be had, the inherited one */
 	bool owns_fd;
+	bool stuck; /* the last line was lost */
+	uint64_t lost; /* lines, not yet told */
 	const char *node;
 	uint32_t boot; /* random, makes connection ids differ between runs */
 	uint32_t conns; /* ids given out */
@@ -57,10 +64,16 @@ void conn_info_fini(struct conn_info *info);
 void conn_info_set(char **field, struct text value);
 void conn_end_set_reason(struct conn_end *end, const void *reason, size_t len);
 
-void log_server_ready(struct log *log, unsigned port, bool tls);
+void log_server_ready(struct log *log, unsigned port, bool tls, unsigned workers);
 void log_server_drain(struct log *log, unsigned code, unsigned connections);
+void log_backplane(struct log *log, bool up);
+void log_tls_reload(struct log *log, const char *problem); /* NULL: new connections use the new certificate */
+/* A worker died and is replaced unless the server ends. signum -1: it exited by itself. */
+void log_worker_died(struct log *log, unsigned index, int pid, int signum, int exit_code);
 void log_connect(struct log *log, struct conn_info *info); /* also starts the duration */
 void log_disconnect(struct log *log, const struct conn_info *info, const struct conn_end *end);
 void log_refused(struct log *log, const struct conn_info *info, unsigned status, const char *why);
+void log_slow_consumer(struct log *log, const struct conn_info *info, size_t buffered); /* octets unsent */
+void log_heartbeat_timeout(struct log *log, const struct conn_info *info);
 
 #endif

@@ -1,100 +1,179 @@
 /*
  * The engine on libwebsockets and its libev plug-in. The library's default loop is poll(), which collapses with many
- * idle connections, so a start without the plug-in is refused. The listening socket is ours; plain sockets come
- * through a door that reads the request, TLS ones are the library's from the start.
+ * idle connections, so a start without the plug-in is refused. The listening socket is ours, and every connection comes
+ * through a door that has read and judged the request: the library gets a clean one of ours to answer with 101.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "server-under-test/lws_engine.h"
 #include "server-under-test/lws_plugin.h"
-#include "server-under-test/reply.h"
 
-static struct lws_conn *conn_new(struct lws_engine *engine)
+#define REQUEST_MAX 512
+#define OFFER "wsquall" /* the subprotocol of our request, by which the library finds its row */
+#define ROW_ECHO 0
+#define ROW_WS 1
+
+/*
+ * After the library has read. It sends Pongs when it is told that the socket is writable, and tells nobody of a Ping:
+ * so it is told now, if it asked for that, lest the answer to a later message overtakes the Pong.
+ */
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
-	struct lws_conn *conn = calloc(1, sizeof(*conn));
+	struct wire *wire = io->data;
 
-	if (!conn)
+	(void)events;
+	lws_wire_library_failed(wire);
+	if (!wire->blocked)
+		ev_feed_fd_event(loop, io->fd, EV_WRITE);
+	lws_input_watch(wire);
+}
+
+static struct wire *wire_new(struct lws_engine *engine)
+{
+	struct wire *wire = calloc(1, sizeof(*wire));
+
+	if (!wire)
 		abort();
-	conn->engine = engine;
-	conn->queue_end = &conn->queue;
-	conn->next = engine->conns;
-	if (conn->next)
-		conn->next->prev = conn;
-	engine->conns = conn;
-	return conn;
+	wire->engine = engine;
+	ev_init(&wire->readable, on_readable);
+	ev_set_priority(&wire->readable, -1);
+	wire->readable.data = wire;
+	wire->next = engine->wires;
+	if (wire->next)
+		wire->next->prev = wire;
+	engine->wires = wire;
+	return wire;
 }
 
-static void conn_free(struct lws_conn *conn)
-{
-	if (!conn)
-		return;
-	lws_echo_fini(conn);
-	conn_info_fini(&conn->info);
-	if (conn->prev)
-		conn->prev->next = conn->next;
-	else
-		conn->engine->conns = conn->next;
-	if (conn->next)
-		conn->next->prev = conn->prev;
-	free(conn);
-}
-
-static struct lws_conn *conn_of(struct lws *wsi)
+static struct wire *wire_of(struct lws *wsi)
 {
 	struct lws_engine *engine = lws_context_user(lws_get_context(wsi));
-	struct lws_conn *conn = lws_get_opaque_user_data(wsi);
+	struct wire *wire = lws_get_opaque_user_data(wsi);
 
-	if (!conn && engine && engine->adopting) {
-		conn = engine->adopting;
+	if (!wire && engine && engine->adopting) {
+		wire = engine->adopting;
 		engine->adopting = NULL;
-		conn->wsi = wsi;
-		lws_set_opaque_user_data(wsi, conn);
+		wire->wsi = wsi;
+		lws_set_opaque_user_data(wsi, wire);
 	}
-	return conn;
+	return wire;
+}
+
+/*
+ * The library insists on a subprotocol that it knows, and puts the name of its row into the 101, or no field when that
+ * is empty. So the rows are renamed: the one whose buffer has the wanted size is the only one that matches the request,
+ * and then it bears the name that the client shall see.
+ */
+static int find_row(struct wire *wire)
+{
+	unsigned row = wire->service == &service_echo ? ROW_ECHO : ROW_WS;
+
+	snprintf(wire->engine->names[row], LOG_TEXT_MAX, "%s", OFFER);
+	snprintf(wire->engine->names[!row], LOG_TEXT_MAX, "%s", "(none)");
+	return 0;
+}
+
+static int found_row(struct wire *wire)
+{
+	const char *name = wire->info.subprotocol ? wire->info.subprotocol : "";
+
+	for (unsigned row = 0; row < 2; row++)
+		snprintf(wire->engine->names[row], LOG_TEXT_MAX, "%s", name);
+	return 0;
+}
+
+static int add_headers(struct wire *wire, struct lws_process_html_args *args)
+{
+	unsigned char **p = (unsigned char **)&args->p;
+	const char *id = wire->info.id;
+
+	return lws_add_http_header_by_name(wire->wsi, (const unsigned char *)"X-Wsquall-Conn:", (const unsigned char *)id,
+					   (int)strlen(id), p, *p + args->max_len);
+}
+
+static int writeable(struct wire *wire)
+{
+	if (wire->ending || lws_wire_library_failed(wire))
+		return -1;
+	lws_output_writeable(wire);
+	return 0;
 }
 
 static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-	struct lws_conn *conn;
+	struct wire *wire;
 
 	if (!wsi || reason == LWS_CALLBACK_WSI_CREATE) /* after which the library clears its opaque pointer */
 		return 0;
-	conn = conn_of(wsi);
-	if (!conn)
+	wire = wire_of(wsi);
+	if (!wire)
 		return 0;
 	switch (reason) {
 	case LWS_CALLBACK_HTTP:
-		return lws_gate_http(conn);
+		return -1; /* it always asks for an upgrade */
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		return lws_gate_confirm(conn);
+		return find_row(wire);
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
-		return lws_gate_filter(conn);
+		return found_row(wire);
 	case LWS_CALLBACK_ADD_HEADERS:
-		return lws_gate_add_headers(conn, in);
+		return add_headers(wire, in);
 	case LWS_CALLBACK_ESTABLISHED:
-		return lws_echo_established(conn);
+		return lws_wire_opened(wire);
 	case LWS_CALLBACK_RECEIVE:
-		return lws_echo_receive(conn, in, len);
+		return lws_input_receive(wire, in, len);
+	case LWS_CALLBACK_RECEIVE_PONG:
+		if (!wire->closing)
+			wire->service->pong(wire);
+		return 0;
 	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return lws_echo_writeable(conn);
+		return writeable(wire);
 	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
-		return lws_echo_peer_close(conn, in, len);
+		return lws_wire_peer_close(wire, in, len);
 	case LWS_CALLBACK_TIMER:
-		return -1; /* our Close was not answered in time */
+		return lws_wire_timed_out(wire);
 	case LWS_CALLBACK_CLOSED:
-		lws_echo_closed(conn);
+		lws_wire_over(wire);
 		return 0;
 	case LWS_CALLBACK_WSI_DESTROY:
-		lws_echo_closed(conn);
+		lws_wire_over(wire);
 		lws_set_opaque_user_data(wsi, NULL);
-		conn_free(conn);
+		lws_wire_free(wire);
 		return 0;
 	default:
 		return lws_callback_http_dummy(wsi, reason, user, in, len);
 	}
 }
+
+/*
+ * permessage-deflate (RFC 7692) as the library is told of it: it answers the offer and lets RSV1 through, and the
+ * payload comes as it is; lws_input.c inflates it. The peer keeps no context, so nothing is kept for it here.
+ */
+static int on_extension(struct lws_context *context, const struct lws_extension *extension, struct lws *wsi,
+			enum lws_extension_callback_reasons reason, void *user, void *in, size_t len)
+{
+	static const struct lws_ext_options options[] = {
+		{ "client_no_context_takeover", EXTARG_NONE },
+		{ NULL, 0 },
+	};
+
+	(void)context;
+	(void)extension;
+	(void)wsi;
+	(void)len;
+	if (reason == LWS_EXT_CB_CONSTRUCT) {
+		*(void **)user = NULL;
+		*(const struct lws_ext_options **)in = options;
+	}
+	return 0;
+}
+
+static const struct lws_extension extensions[] = {
+	{ "permessage-deflate", on_extension, "permessage-deflate" },
+	{ NULL, NULL, NULL },
+};
 
 /* On a loop that is not its own the library looks at its timeouts only when a socket has something to do. */
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -106,13 +185,18 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	lws_cancel_service(engine->context);
 }
 
-/* Row 0 takes plain HTTP and clients without an offer; its name is not a token, so nobody can offer it. */
+/* Row 0 takes what concerns no WebSocket; its name is not a token, so nobody can offer it. */
 static const struct lws_protocols *protocols_of(struct lws_engine *engine)
 {
-	static struct lws_protocols protocols[3];
+	static struct lws_protocols protocols[4];
 
-	protocols[0] = (struct lws_protocols){ .name = "(none)", .callback = callback };
-	protocols[1] = (struct lws_protocols){ .name = engine->wildcard, .callback = callback };
+	protocols[0] = (struct lws_protocols){ .name = "(row)", .callback = callback };
+	protocols[1 + ROW_ECHO] = (struct lws_protocols){ .name = engine->names[ROW_ECHO], .rx_buffer_size = LWS_RX_LARGE };
+	protocols[1 + ROW_WS] = (struct lws_protocols){ .name = engine->names[ROW_WS], .rx_buffer_size = LWS_RX_SMALL };
+	for (unsigned i = 0; i < 3; i++) {
+		protocols[i].callback = callback;
+		protocols[i].tx_packet_size = LWS_WRITE_MAX;
+	}
 	return protocols;
 }
 
@@ -123,13 +207,14 @@ static int context_make(struct lws_engine *engine, struct err *err)
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols_of(engine),
+		.extensions = extensions,
 		.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 			   LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES,
 		.foreign_loops = loops,
 		.gid = (int)-1,
 		.uid = (int)-1,
-		.max_http_header_data = 16 * 1024,
-		.pt_serv_buf_size = 64 * 1024,
+		.max_http_header_data = 1024,
+		.pt_serv_buf_size = LWS_RX_LARGE + LWS_PRE,
 		.timeout_secs = (unsigned)(config->handshake_timeout_s + 0.999),
 		.timeout_secs_ah_idle = (unsigned)(config->handshake_timeout_s + 0.999),
 		.keepalive_timeout = 5,
@@ -144,17 +229,10 @@ static int context_make(struct lws_engine *engine, struct err *err)
 		err_set(err, "libwebsockets cannot use its libev loop: install its plug-in (Debian: libwebsockets-evlib-ev)");
 		return -ENOENT;
 	}
-	if (config->tls_cert) {
-		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
-		info.ssl_cert_filepath = config->tls_cert;
-		info.ssl_private_key_filepath = config->tls_key;
-		info.alpn = "http/1.1";
-	}
 	engine->vhost = lws_create_vhost(engine->context, &info);
 	if (!engine->vhost) {
-		err_set(err, "cannot use the certificate %s with the key %s", config->tls_cert ? config->tls_cert : "(none)",
-			config->tls_key ? config->tls_key : "(none)");
-		return -EINVAL;
+		err_set(err, "libwebsockets cannot make its vhost");
+		return -ENOMEM;
 	}
 	return 0;
 }
@@ -165,51 +243,83 @@ static void engine_lws_stop(struct server *server)
 
 	ev_timer_stop(server->loop, &engine->tick);
 	doors_fini(&engine->doors);
+	server->doors = NULL;
 	if (engine->context)
 		lws_context_destroy(engine->context);
-	while (engine->conns)
-		conn_free(engine->conns);
+	while (engine->wires) {
+		lws_wire_over(engine->wires);
+		lws_wire_free(engine->wires);
+	}
+	lws_linger_stop_all(engine);
+	lws_input_fini(engine);
+	lws_output_fini(engine);
 	free(engine);
 	server->engine_data = NULL;
 }
 
+/* The request that the library answers. The path, the Origin and the rest are no business of its. */
+static void write_request(struct bytes *out, const struct handshake_verdict *verdict)
+{
+	char head[REQUEST_MAX];
+	int len = snprintf(head, sizeof(head),
+			   "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+			   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\nSec-WebSocket-Protocol: %s\r\n%s\r\n",
+			   (int)verdict->key.len, verdict->key.p, OFFER,
+			   verdict->deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n" : "");
+
+	bytes_append(out, head, (size_t)len);
+}
+
 /*
- * The library takes the socket. When it cannot, it closes it; conn is freed by WSI_DESTROY or, if it never got that
+ * The library takes the socket. When it cannot, it closes it; wire is freed by WSI_DESTROY or, if it never got that
  * far, here.
  */
-static void adopt(struct lws_conn *conn, int fd, struct bytes *head)
+static void adopt(struct wire *wire, int fd, struct bytes *head)
 {
-	struct lws_engine *engine = conn->engine;
+	struct lws_engine *engine = wire->engine;
 	struct lws *wsi;
 
-	engine->adopting = conn;
-	if (head)
-		wsi = lws_adopt_socket_vhost_readbuf(engine->vhost, fd, (const char *)head->p + head->start, bytes_len(head));
-	else
-		wsi = lws_adopt_socket_vhost(engine->vhost, fd);
+	engine->adopting = wire;
+	wsi = lws_adopt_socket_vhost_readbuf(engine->vhost, fd, (const char *)head->p + head->start, bytes_len(head));
 	if (wsi)
-		conn_of(wsi);
+		wire_of(wsi);
 	else if (engine->adopting)
-		conn_free(conn);
+		lws_wire_free(wire);
 	engine->adopting = NULL;
+}
+
+static char *text_copy(struct text text)
+{
+	char *copy = strndup(text.len > 0 ? text.p : "", text.len);
+
+	if (!copy)
+		abort();
+	return copy;
 }
 
 static void on_door_open(struct doors *doors, const struct door_opening *opening)
 {
 	const struct handshake_request *request = opening->request;
 	const struct handshake_verdict *verdict = opening->verdict;
-	struct lws_engine *engine = doors->server->engine_data;
-	struct lws_conn *conn = conn_new(engine);
+	struct wire *wire = wire_new(doors->server->engine_data);
 	struct bytes head = { 0 };
 
-	conn->info = *opening->info;
-	conn->vetted = true;
-	conn_info_set(&conn->info.path, verdict->path);
-	conn_info_set(&conn->info.subprotocol, verdict->subprotocol);
+	wire->service = opening->service ? opening->service : &service_echo;
+	wire->deflate = verdict->deflate;
+	wire->start = calloc(1, sizeof(*wire->start));
+	if (!wire->start)
+		abort();
+	wire->start->identity = opening->identity;
+	wire->start->query = text_copy(verdict->query);
+	wire->start->cookie = text_copy(request->cookie.count > 0 ? request->cookie.v[0] : text_of("", 0));
+	wire->info = *opening->info;
+	*opening->info = (struct conn_info){ 0 };
+	conn_info_set(&wire->info.path, verdict->path);
+	conn_info_set(&wire->info.subprotocol, verdict->subprotocol);
 	if (request->origin.count > 0)
-		conn_info_set(&conn->info.origin, request->origin.v[0]);
-	reply_request(&head, verdict);
-	adopt(conn, opening->fd, &head);
+		conn_info_set(&wire->info.origin, request->origin.v[0]);
+	write_request(&head, verdict);
+	adopt(wire, opening->fd, &head);
 	bytes_fini(&head);
 }
 
@@ -222,9 +332,12 @@ static int engine_lws_start(struct server *server, struct err *err)
 		abort();
 	engine->server = server;
 	engine->doors = (struct doors){ .server = server, .on_open = on_door_open };
+	server->doors = &engine->doors;
 	server->engine_data = engine;
 	ev_timer_init(&engine->tick, on_tick, LWS_TICK_S, LWS_TICK_S);
 	engine->tick.data = engine;
+	lws_output_init(engine);
+	lws_input_init(engine);
 	r = context_make(engine, err);
 	if (r < 0) {
 		engine_lws_stop(server);
@@ -237,15 +350,8 @@ static int engine_lws_start(struct server *server, struct err *err)
 static void engine_lws_on_accept(struct server *server, int fd, const char *ip)
 {
 	struct lws_engine *engine = server->engine_data;
-	struct lws_conn *conn;
 
-	if (!server->config->tls_cert) {
-		doors_open(&engine->doors, fd, ip);
-		return;
-	}
-	conn = conn_new(engine);
-	conn_info_init(&conn->info, server->log, ip);
-	adopt(conn, fd, NULL);
+	doors_open(&engine->doors, fd, ip);
 }
 
 static unsigned engine_lws_open_count(struct server *server)
@@ -258,10 +364,11 @@ static unsigned engine_lws_open_count(struct server *server)
 static unsigned engine_lws_close_some(struct server *server, unsigned count, unsigned code)
 {
 	struct lws_engine *engine = server->engine_data;
+	const char *reason = code == 1012 ? "service restart" : "going away";
 	unsigned closed = 0;
 
-	for (struct lws_conn *conn = engine->conns; conn && closed < count; conn = conn->next)
-		closed += lws_echo_close(conn, code);
+	for (struct wire *wire = engine->wires; wire && closed < count; wire = wire->next)
+		closed += wire_close(wire, code, reason);
 	return closed;
 }
 

@@ -2,75 +2,34 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "server-under-test/defects.h"
-#include "server-under-test/drain.h"
-#include "server-under-test/server.h"
-
-#define EXIT_USAGE 64
-#define EXIT_UNAVAILABLE 69
-#define EXIT_SOFTWARE 70
-
-static void on_accept(void *arg, int fd, const char *ip)
-{
-	struct server *server = arg;
-
-	server->engine->on_accept(server, fd, ip);
-}
-
-static int complain(int exit_code, const struct err *err)
-{
-	fprintf(stderr, "wsquall-server: %s\n", err->text);
-	return exit_code;
-}
-
-static int serve(struct server *server, struct err *err)
-{
-	const struct config *config = server->config;
-	struct drain drain;
-	int r;
-
-	server->listener.on_accept = on_accept;
-	server->listener.arg = server;
-	r = listener_start(&server->listener, server->loop, config->bind, (unsigned)config->port, err);
-	if (r < 0)
-		return complain(r == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE, err);
-	drain_init(&drain, server);
-	log_server_ready(server->log, server->listener.port, config->tls_cert != NULL);
-	ev_run(server->loop, 0);
-	drain_fini(&drain);
-	listener_stop(&server->listener);
-	return 0;
-}
+#include "server-under-test/limits.h"
+#include "server-under-test/metrics.h"
+#include "server-under-test/process.h"
+#include "server-under-test/trusted_proxies.h"
+#include "server-under-test/workers.h"
 
 static int run(const struct config *config, struct err *err)
 {
-	struct log log;
-	struct server server = { .config = config, .log = &log, .listener.fd = -1 };
+	struct trusted_proxies proxies;
+	struct listener listener;
 	int r;
 
 	for (unsigned i = 0; i < config->defects.count; i++)
 		if (defects_enable(config->defects.items[i], err) < 0)
 			return complain(EXIT_USAGE, err);
-	server.engine = strcmp(config->engine, "naive") == 0 ? &engine_naive : &engine_lws;
-	if (log_open(&log, config->log, config->node, err) < 0)
+	if (trusted_proxies_parse(&proxies, &config->trusted_proxies, err) < 0)
 		return complain(EXIT_USAGE, err);
 	signal(SIGPIPE, SIG_IGN);
-	server.loop = ev_loop_new(EVFLAG_AUTO);
-	if (!server.loop) {
-		err_set(err, "cannot make an event loop");
-		r = complain(EXIT_SOFTWARE, err);
-	} else if ((r = server.engine->start(&server, err)) < 0) {
-		r = complain(r == -EINVAL ? EXIT_USAGE : EXIT_SOFTWARE, err);
-	} else {
-		r = serve(&server, err);
-		server.engine->stop(&server);
-	}
-	if (server.loop)
-		ev_loop_destroy(server.loop);
-	log_close(&log);
-	return r;
+	metrics_share((unsigned)config->workers);
+	limits_share((unsigned)config->workers);
+	if (config->workers > 1)
+		return workers_run(config);
+	r = listener_open(&listener, config->bind, (unsigned)config->port, LISTENER_ALONE, err);
+	if (r < 0)
+		return complain(r == -EINVAL ? EXIT_USAGE : EXIT_UNAVAILABLE, err);
+	return process_run(config, &listener, NULL);
 }
 
 int main(int argc, char **argv)
@@ -88,6 +47,10 @@ int main(int argc, char **argv)
 		puts("wsquall-server " WSQUALL_VERSION);
 	else if (command == CONFIG_LIST_DEFECTS)
 		r = defects_print() < 0 ? EXIT_SOFTWARE : 0;
+	else if (command == CONFIG_LIST_OPTIONS)
+		config_print_options();
+	else if (command == CONFIG_PRINT)
+		config_print(&config);
 	else
 		r = run(&config, &err);
 	config_fini(&config);

@@ -51,6 +51,7 @@ extern struct metrics *metrics; /* this process's slot; there is always one */
 void metrics_share(unsigned workers);
 /* The slot of worker number `index` becomes ours; gauges a crashed predecessor left behind are cleared. */
 void metrics_use(unsigned index);
+void metrics_forget(unsigned index); /* its gauges: the worker is gone; the counters stay */
 void metrics_observe_duration(double seconds);
 int64_t metrics_connections_active(void); /* of all workers */
 

@@ -1,10 +1,11 @@
-/* HTTP replies: the refusals of both engines, the 101 of the naive one and the bugs a 101 can have. */
+/* HTTP replies of the naive engine with the bugs a 101 can have. */
 #include "server-under-test/reply.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "server-under-test/defects.h"
+#include "server-under-test/http_route.h"
 #include "server-under-test/http_status.h"
 
 #define REPLY_LINE_MAX 512
@@ -105,17 +106,4 @@ void reply_refuse(struct bytes *out, const struct handshake_verdict *verdict, co
 	add(out, "%s", "");
 	if (!text_equal(r->method, "HEAD"))
 		bytes_append(out, body, (size_t)len);
-}
-
-void reply_request(struct bytes *out, const struct handshake_verdict *verdict)
-{
-	add(out, "GET %.*s HTTP/1.1", (int)verdict->path.len, verdict->path.p);
-	add(out, "Host: localhost");
-	add(out, "Upgrade: websocket");
-	add(out, "Connection: Upgrade");
-	add(out, "Sec-WebSocket-Key: %.*s", (int)verdict->key.len, verdict->key.p);
-	add(out, "Sec-WebSocket-Version: 13");
-	if (verdict->subprotocol.len > 0)
-		add(out, "Sec-WebSocket-Protocol: %.*s", (int)verdict->subprotocol.len, verdict->subprotocol.p);
-	add(out, "%s", "");
 }

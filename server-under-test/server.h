@@ -10,6 +10,7 @@
 #include "server-under-test/log.h"
 
 struct auth;
+struct doors;
 struct hub;
 struct server;
 struct tls;
@@ -42,10 +43,12 @@ struct server {
 	struct hub *hub;
 	struct auth *auth; /* NULL: no credentials are needed */
 	struct tls *tls; /* NULL: plain */
-	bool draining; /* readyz is 503 */
-	bool refusing; /* upgrades get 503 */
+	struct doors *doors; /* the engine's, for plain HTTP; NULL: it has none */
+	bool draining; /* readyz is 503; from the signal on */
+	bool refusing; /* upgrades get 503, streams end; from the end of the notice on */
 };
 
+/* Whether /ws can be served: there is no backplane, or it answers. */
 bool server_store_up(const struct server *server);
 
 #endif

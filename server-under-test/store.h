@@ -21,6 +21,7 @@ struct stored {
 	double at_s;
 	struct text data; /* JSON */
 	struct text key;
+	struct message *message; /* a store in this process has made it (message.h): shared. NULL: the hub makes one */
 };
 
 struct store_sink {
@@ -70,7 +71,10 @@ struct session_record {
 
 struct store_ops {
 	const char *name; /* as in --store */
-	/* 0 or negative errno with the sentence in err. `up` is reported later, at once for a store that cannot fail. */
+	/*
+	 * 0 or negative errno with the sentence in err. sink is copied. `up` is reported later, or at once by a store that
+	 * cannot fail: *ret is set before the sink is first called.
+	 */
 	int (*start)(struct store **ret, struct ev_loop *loop, const struct config *config, const struct store_sink *sink,
 		     struct err *err);
 	void (*stop)(struct store *store);
@@ -82,8 +86,8 @@ struct store_ops {
 	void (*range)(struct store *store, const char *channel, uint64_t from, uint64_t to, size_t max_count,
 		      size_t max_bytes, struct store_op *op);
 	/*
-	 * Takes the session `wanted` for connection `conn` if it is known and belongs to user, or makes a new one called
-	 * `fresh`. Whoever held it is told through taken_over.
+	 * Takes the session `wanted` (NULL: none) for connection `conn` if it is known and belongs to user, or makes a new
+	 * one called `fresh`. Whoever held it is told through taken_over; what he saves after that is ignored.
 	 */
 	void (*session_claim)(struct store *store, const char *wanted, const char *fresh, const char *user,
 			      const char *conn, struct store_op *op);

@@ -94,6 +94,7 @@ static const struct {
 static struct config config = {
 	.subprotocols = { .items = { (char[]){ "one" }, (char[]){ "two" } }, .count = 2 },
 	.origins_denied = { .items = { (char[]){ "https://evil.example" } }, .count = 1 },
+	.origins_echo = "checked",
 };
 
 static unsigned judge(const char *head, size_t step)

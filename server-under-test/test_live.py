@@ -272,7 +272,7 @@ class Engine:
             REQUEST + b"Origin: https://evil.example\r\n\r\n": 403,
             REQUEST + b"X-A: \x00\r\n\r\n": 400,
         }
-        with self.start("--origins-denied", "https://evil.example") as server:
+        with self.start("--origins-echo=checked", "--origins-denied", "https://evil.example") as server:
             for request, status in requests.items():
                 with server.connect() as conn:
                     head = conn.head(request)

@@ -53,7 +53,7 @@ struct conn_info *wire_info(struct wire *wire);
 void wire_send(struct wire *wire, struct frame *frame);
 /* Queues the echo of a message: a frame of its own. */
 void wire_send_copy(struct wire *wire, bool binary, const uint8_t *data, size_t len);
-void wire_ping(struct wire *wire); /* a Ping without payload */
+void wire_ping(struct wire *wire); /* a Ping, with a payload of one octet */
 /* Octets queued in this process that the socket has not taken. */
 size_t wire_queued(const struct wire *wire);
 
