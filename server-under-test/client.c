@@ -151,7 +151,7 @@ static bool end_begins(struct client *client)
 	if (client->closing)
 		return false;
 	if (client->changed)
-		client_save(client, client_now(), false);
+		client_save(client, false);
 	client->closing = true;
 	ev_timer_stop(client->server->loop, &client->timer);
 	return true;

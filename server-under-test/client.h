@@ -15,7 +15,8 @@
 #define CLIENT_PUBLISHES_MAX 256 /* awaiting their answer; beyond it the peer is not read */
 #define CLIENT_PUBLISH_BYTES_MAX (4u * 1024 * 1024) /* of data in those */
 #define CLIENT_QUEUE_MAX (2u * 1024 * 1024) /* unsent octets above which the peer is not read */
-#define CLIENT_SAVE_S 0.1 /* between two savings of a session */
+#define CLIENT_SAVES 10.0 /* of a session, a second; */
+#define CLIENT_SAVES_BURST 20.0 /* and at once */
 #define CLIENT_STRIKES_S 60.0 /* without a strike, after which they are forgotten */
 
 enum client_close {
@@ -74,7 +75,8 @@ struct client {
 	unsigned strikes;
 	size_t publish_bytes;
 	struct link requests;
-	struct bucket bucket;
+	struct bucket bucket; /* of messages */
+	struct bucket saves;
 	ev_timer timer; /* at the earliest of the times below; INFINITY: none */
 	double ping_due_s;
 	double pong_due_s; /* a Ping is unanswered */
@@ -82,7 +84,6 @@ struct client {
 	double slow_due_s; /* slow_consumer_grace_s after the queue rose above slow_consumer_bytes */
 	double save_due_s; /* the session has changed */
 	double resume_due_s; /* input may go on: in a loop turn of its own */
-	double saved_s;
 	double strike_s; /* the last one */
 	bool holds; /* the session, as far as this process knows */
 	bool paused; /* as wire_pause was told */
@@ -164,9 +165,13 @@ void client_drop_requests(struct client *client);
 
 /* client_session.c */
 void client_claim_session(struct client *client, const struct wire_opening *opening);
-void client_changed(struct client *client, double now_s); /* the session is to be saved, soon */
+/*
+ * The session is to be saved: at once while CLIENT_SAVES allows, so that an ack counts when another node takes over,
+ * else soon.
+ */
+void client_changed(struct client *client, double now_s);
 void client_changed_for_good(struct client *client); /* it is saved now: an answer that follows promises it */
-void client_save(struct client *client, double now_s, bool ended);
+void client_save(struct client *client, bool ended);
 void client_end_session(struct client *client); /* whatever state it is in */
 
 /* client_auth.c */

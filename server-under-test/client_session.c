@@ -107,17 +107,21 @@ void client_changed(struct client *client, double now_s)
 	client->changed = true;
 	if (!client->holds || client->closing || !isinf(client->save_due_s))
 		return;
-	client->save_due_s = fmax(now_s, client->saved_s + CLIENT_SAVE_S);
+	if (bucket_take(&client->saves, CLIENT_SAVES, CLIENT_SAVES_BURST, now_s)) {
+		client_save(client, false);
+		return;
+	}
+	client->save_due_s = now_s + bucket_wait_s(&client->saves, CLIENT_SAVES);
 	client_arm(client);
 }
 
 void client_changed_for_good(struct client *client)
 {
 	client->changed = true;
-	client_save(client, client_now(), false);
+	client_save(client, false);
 }
 
-void client_save(struct client *client, double now_s, bool ended)
+void client_save(struct client *client, bool ended)
 {
 	struct session_record record = { 0 };
 	unsigned max = client->sub_count < SESSION_CHANNELS_MAX ? client->sub_count : SESSION_CHANNELS_MAX;
@@ -141,7 +145,6 @@ void client_save(struct client *client, double now_s, bool ended)
 		record.count++;
 	}
 	client->changed = false;
-	client->saved_s = now_s;
 	hub_session_save(client->server->hub, &record, wire_info(client->wire)->id, ended);
 	free(record.cursors);
 }
@@ -260,7 +263,7 @@ void client_claim_session(struct client *client, const struct wire_opening *open
 	snprintf(claim->conn, sizeof(claim->conn), "%s", wire_info(client->wire)->id);
 	holder = holder_of(claim->wanted);
 	if (holder && holder->changed)
-		client_save(holder, client_now(), false);
+		client_save(holder, false);
 	client->claim = claim;
 	hub_session_claim(claim->hub, claim->wanted[0] ? claim->wanted : NULL, claim->fresh, claim->user, claim->conn,
 			  &claim->op);
@@ -272,7 +275,7 @@ void client_end_session(struct client *client)
 		client->claim->client = NULL;
 	if (!client->logged)
 		log_connected(client);
-	client_save(client, client_now(), true);
+	client_save(client, true);
 	let_go(client);
 	free(client->session);
 }

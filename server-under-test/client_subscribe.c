@@ -275,9 +275,9 @@ void client_on_ack(struct client *client, struct incoming *in)
 		return;
 	}
 	sub->cursor.seq = seq;
-	client_changed(client, in->at_s);
 	if (client->window)
 		hub_set_limit(&sub->at, seq + client->window);
+	client_changed(client, in->at_s);
 }
 
 static void tell_uncovered(struct client *client, const char *name)

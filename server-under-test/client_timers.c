@@ -71,7 +71,7 @@ void client_run_timers(struct client *client, double now_s)
 	if (!client->closing && now_s >= client->slow_due_s)
 		client_watch_queue(client, now_s);
 	if (!client->closing && now_s >= client->save_due_s)
-		client_save(client, now_s, false);
+		client_save(client, false);
 	arm(client, now_s);
 	if (!client->closing && now_s >= client->resume_due_s) {
 		client->resume_due_s = INFINITY;
@@ -100,7 +100,6 @@ void client_init_timers(struct client *client)
 	client->slow_due_s = INFINITY;
 	client->save_due_s = INFINITY;
 	client->resume_due_s = INFINITY;
-	client->saved_s = -INFINITY;
 }
 
 void client_start_heartbeat(struct client *client, double now_s)

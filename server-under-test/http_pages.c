@@ -16,7 +16,7 @@ static void readyz(struct door *door)
 
 	if (server->draining || server->refusing)
 		http_answer_refusal(door, 503, "draining", HTTP_RETRY_S);
-	else if (!server_store_up(server))
+	else if (!server_store_up(server) || !metrics_backplane_up()) /* whichever worker is asked speaks for all */
 		http_answer_refusal(door, 503, "the backplane is away", HTTP_RETRY_S);
 	else
 		http_answer(door, 200, HTTP_TEXT, text_from("ready\n"), 0);

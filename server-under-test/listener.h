@@ -6,6 +6,9 @@
 #include "server-under-test/err.h"
 
 #define LISTENER_BACKLOG 4096
+#define LISTENER_KEEPALIVE_IDLE_S 25 /* of silence before the kernel asks whether the peer is there */
+#define LISTENER_KEEPALIVE_INTERVAL_S 5
+#define LISTENER_KEEPALIVE_COUNT 2
 
 /* The listening socket, shared by the engines so that ports, refusals and the end of accepting are the same for all. */
 struct listener {

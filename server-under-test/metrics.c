@@ -269,15 +269,20 @@ static const struct family {
 	{ "process_open_fds", "gauge", "Open file descriptors of all workers.", show_descriptors },
 };
 
+bool metrics_backplane_up(void)
+{
+	for (unsigned i = 0; i < slot_count; i++)
+		if (slot_pid(i) && !__atomic_load_n(&slots[i].backplane_up, __ATOMIC_RELAXED))
+			return false; /* a worker that is not there says nothing */
+	return true;
+}
+
 void metrics_render(struct bytes *out)
 {
-	struct metrics sum = { .backplane_up = true };
+	struct metrics sum = { .backplane_up = metrics_backplane_up() };
 
-	for (unsigned i = 0; i < slot_count; i++) {
+	for (unsigned i = 0; i < slot_count; i++)
 		add_slot(&sum, &slots[i]);
-		if (slot_pid(i) && !slots[i].backplane_up) /* a worker that is not there says nothing */
-			sum.backplane_up = false;
-	}
 	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		const struct family *family = &families[i];
 

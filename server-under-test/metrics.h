@@ -54,6 +54,7 @@ void metrics_use(unsigned index);
 void metrics_forget(unsigned index); /* its gauges: the worker is gone; the counters stay */
 void metrics_observe_duration(double seconds);
 int64_t metrics_connections_active(void); /* of all workers */
+bool metrics_backplane_up(void); /* for every worker that runs */
 
 /* Prometheus text format 0.0.4. */
 void metrics_render(struct bytes *out);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server-under-test/defects.h"
+#include "server-under-test/metrics.h"
 #include "server-under-test/reply.h"
 
 #define READ_MAX (64 * 1024)
@@ -36,6 +37,9 @@ void naive_conn_free(struct naive_conn *conn)
 		session_lost(&conn->session);
 		log_disconnect(conn->engine->server->log, &conn->info, &conn->session.end);
 		conn->engine->websockets--;
+		metrics->connections_active--;
+		if (conn->session.end.code < METRICS_CODES_MAX)
+			metrics->closes[conn->session.end.code]++;
 	}
 	close(conn->fd);
 	http_parser_fini(&conn->parser);
@@ -130,6 +134,8 @@ static void conn_open(struct naive_conn *conn, const struct handshake_verdict *v
 	conn->phase = CONN_OPEN;
 	conn->websocket = true;
 	conn->engine->websockets++;
+	metrics->connections_active++;
+	metrics->connections_total++;
 	ev_timer_stop(loop_of(conn), &conn->deadline);
 	log_connect(server->log, &conn->info);
 	if (verdict->close_at_once)

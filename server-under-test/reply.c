@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "server-under-test/defects.h"
-#include "server-under-test/http_route.h"
 #include "server-under-test/http_status.h"
 
 #define REPLY_LINE_MAX 512

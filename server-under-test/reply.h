@@ -12,10 +12,4 @@ void reply_open(struct bytes *out, const struct handshake_verdict *verdict, cons
 void reply_refuse(struct bytes *out, const struct handshake_verdict *verdict, const struct handshake_request *request,
 		  const char *conn_id);
 
-/*
- * The request that gives an accepted opening handshake to a library which wants to do it itself: nothing but what is
- * needed.
- */
-void reply_request(struct bytes *out, const struct handshake_verdict *verdict);
-
 #endif

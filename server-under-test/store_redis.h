@@ -98,6 +98,8 @@ struct redis_channel {
 	bool looking; /* a look is under way to fill a gap */
 	bool again; /* what was heard meanwhile may need another */
 	bool behind; /* counted in store->behind */
+	struct link heard; /* messages that came meanwhile, in their order */
+	size_t heard_bytes;
 	struct position handed; /* the last one given to the sink */
 	struct store_op *attaching; /* waits for its answer */
 	struct text stream, hash, index, events; /* names in Redis, within name's memory */
@@ -138,6 +140,7 @@ void redis_range(struct store *store, const char *channel, uint64_t from, uint64
 void redis_attach(struct store *store, const char *channel, struct store_op *op);
 void redis_detach(struct store *store, const char *channel);
 void redis_live_event(struct store *store, struct text name, struct text payload);
+void redis_live_forget(struct redis_channel *channel); /* what was heard and not handed over */
 void redis_live_down(struct store *store); /* the links are closed */
 void redis_live_resync(struct store *store); /* they are open: counts up store->behind */
 

@@ -35,6 +35,7 @@ static struct redis_channel *channel_new(struct store *store, struct text name)
 	memcpy(channel->name, name.p, name.len);
 	channel->node.key = text_of(channel->name, name.len);
 	list_init(&channel->link);
+	list_init(&channel->heard);
 	p = channel->name + name.len + 1;
 	channel->stream = name_place(&p, prefix, name, ":m");
 	channel->hash = name_place(&p, prefix, name, ":h");
@@ -52,8 +53,10 @@ struct redis_channel *redis_channel_ref(struct redis_channel *channel)
 void redis_channel_unref(struct redis_channel *channel)
 {
 	assert(channel->refs);
-	if (--channel->refs == 0)
-		free(channel);
+	if (--channel->refs)
+		return;
+	redis_live_forget(channel);
+	free(channel);
 }
 
 void redis_channel_forget(struct redis_channel *channel)

@@ -6,9 +6,11 @@
 #include "server-under-test/store_redis.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #define LOOK_MESSAGES 1000
 #define LOOK_BYTES (1024u * 1024)
+#define HEARD_BYTES_MAX (16u * 1024 * 1024) /* of one channel, while a look is under way */
 
 static void channel_look(struct redis_channel *channel);
 
@@ -49,6 +51,71 @@ static bool live_goes_on(const struct redis_channel *channel)
 	return !channel->dead && channel->looking;
 }
 
+/* An event that came while a look was under way: by the time the stream is read, it may be trimmed there. */
+struct heard {
+	struct link link;
+	char epoch[EPOCH_MAX + 1];
+	struct stored message;
+	char texts[]; /* its data and key */
+};
+
+static struct heard *heard_first(const struct redis_channel *channel)
+{
+	return list_empty(&channel->heard) ? NULL : LIST_ENTRY(channel->heard.next, struct heard, link);
+}
+
+static void heard_drop(struct redis_channel *channel, struct heard *heard)
+{
+	channel->heard_bytes -= heard->message.data.len;
+	list_remove(&heard->link);
+	free(heard);
+}
+
+void redis_live_forget(struct redis_channel *channel)
+{
+	struct heard *heard;
+
+	while ((heard = heard_first(channel)))
+		heard_drop(channel, heard);
+}
+
+static void heard_keep(struct redis_channel *channel, const char *epoch, const struct stored *message)
+{
+	struct heard *heard;
+
+	if (channel->heard_bytes + message->data.len > HEARD_BYTES_MAX) {
+		redis_live_forget(channel); /* the stream has it, or it is too much */
+		channel->again = true;
+		return;
+	}
+	heard = malloc(sizeof(*heard) + message->data.len + message->key.len);
+	if (!heard)
+		abort();
+	heard->message = *message;
+	heard->message.data.p = memcpy(heard->texts, message->data.p, message->data.len);
+	heard->message.key.p = memcpy(heard->texts + message->data.len, message->key.p, message->key.len);
+	memcpy(heard->epoch, epoch, strlen(epoch) + 1);
+	channel->heard_bytes += message->data.len;
+	list_append(&channel->heard, &heard->link);
+}
+
+/* Hands over what follows the last message. false: something is left that does not, it is for a look to find out. */
+static bool heard_drain(struct redis_channel *channel)
+{
+	struct heard *heard;
+
+	while (!channel->dead && (heard = heard_first(channel))) {
+		if (strcmp(heard->epoch, channel->handed.epoch) != 0 || heard->message.seq > channel->handed.seq + 1)
+			return false;
+		list_remove(&heard->link);
+		channel->heard_bytes -= heard->message.data.len;
+		if (heard->message.seq > channel->handed.seq)
+			live_hand(channel, &heard->message);
+		free(heard);
+	}
+	return true;
+}
+
 /* Messages out of the stream: what is not there is gone for good. */
 static void live_hand_all(struct redis_channel *channel, const struct redis_look *look)
 {
@@ -70,6 +137,9 @@ static void live_catch_up(struct redis_channel *channel, const struct redis_look
 	const struct position *newest = &look->newest.position;
 	bool more;
 
+	heard_drain(channel);
+	if (!live_goes_on(channel))
+		return;
 	if (strcmp(newest->epoch, channel->handed.epoch) != 0) {
 		uint64_t gone = look->first ? look->first - 1 : 0;
 
@@ -82,6 +152,12 @@ static void live_catch_up(struct redis_channel *channel, const struct redis_look
 	if (!live_goes_on(channel))
 		return;
 	more = newest->seq > channel->handed.seq || channel->again;
+	if (!more && !heard_drain(channel)) {
+		redis_live_forget(channel); /* of another epoch, perhaps an old one */
+		more = true;
+	}
+	if (!live_goes_on(channel))
+		return;
 	channel->looking = false;
 	if (more)
 		channel_look(channel);
@@ -115,6 +191,15 @@ static void channel_look(struct redis_channel *channel)
 			redis_channel_ref(channel));
 }
 
+/* Goes on with what came between SUBSCRIBE and the first look. */
+static void live_begin(struct redis_channel *channel)
+{
+	bool more = !heard_drain(channel) || channel->again;
+
+	if (more && !channel->dead && !channel->looking && channel->store->commands.connected)
+		channel_look(channel);
+}
+
 /* The place where a channel is when it is attached. */
 static void on_first_look(void *arg, const struct redisReply *reply)
 {
@@ -132,8 +217,7 @@ static void on_first_look(void *arg, const struct redisReply *reply)
 			channel->live = REDIS_LIVE;
 			channel->handed = look.newest.position;
 			op->done(op, &answer);
-			if (!channel->dead && channel->again && !channel->looking && channel->store->commands.connected)
-				channel_look(channel);
+			live_begin(channel);
 		} else {
 			redis_detach(channel->store, channel->name);
 			store_redis_unavailable(op);
@@ -243,6 +327,8 @@ static void live_heard(struct redis_channel *channel, const char *epoch, const s
 		live_hand(channel, message);
 	else if (ready)
 		channel_look(channel);
+	else if (message)
+		heard_keep(channel, epoch, message);
 	else
 		channel->again = true;
 }
@@ -286,6 +372,7 @@ void redis_live_down(struct store *store)
 		channel->looking = false;
 		channel->again = false;
 		channel->behind = false;
+		redis_live_forget(channel);
 	}
 	store->behind = 0;
 	/* Those that were being attached are not: answering may attach or detach others, so it begins again each time. */

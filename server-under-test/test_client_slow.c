@@ -205,9 +205,10 @@ static void test_restore_fails(void **state)
 	wire_expect(3, NULL);
 }
 
-/* Many acks, few savings; the last one is kept in any case. */
+/* Few acks are kept at once, many when there is time, the last one in any case. */
 static void test_saves(void **state)
 {
+	double now_s = client_now();
 	char ack[128];
 
 	(void)state;
@@ -220,15 +221,17 @@ static void test_saves(void **state)
 		wire_say(1, "{\"type\":\"publish\",\"channel\":\"c\",\"data\":0}");
 		bench_answer_all();
 	}
-	client_run_timers(wire_client(1), client_now() + 1);
-	client_run_timers(wire_client(1), client_now() + 2);
-	wire_client(1)->saved_s = client_now() + 3600; /* no time passes in this test */
 	assert_int_equal(bench_saves(), 1); /* with the answer to the subscribe */
 	for (unsigned i = 1; i <= 100; i++) {
-		snprintf(ack, sizeof(ack), "{\"type\":\"ack\",\"channel\":\"c\",\"seq\":%u}", i);
-		wire_say(1, ack);
+		int len = snprintf(ack, sizeof(ack), "{\"type\":\"ack\",\"channel\":\"c\",\"seq\":%u}", i);
+
+		client_message(wire_client(1), (const uint8_t *)ack, (size_t)len, now_s);
 	}
-	assert_int_equal(bench_saves(), 1);
+	assert_int_equal(bench_saves(), 1 + (unsigned)CLIENT_SAVES_BURST);
+	client_run_timers(wire_client(1), now_s + 1 / CLIENT_SAVES + 0.001);
+	assert_int_equal(bench_saves(), 2 + (unsigned)CLIENT_SAVES_BURST);
+	client_message(wire_client(1), (const uint8_t *)ack, strlen(ack), now_s); /* nothing new */
+	assert_int_equal(bench_saves(), 2 + (unsigned)CLIENT_SAVES_BURST);
 	remember(1);
 	wire_drop(1);
 	wire_open(2, query, "", NULL);

@@ -346,10 +346,6 @@ class Engine:
             self.assertEqual((end["code"], end["clean"], end["sent"]), (1000, True, 6))
             self.stop(server)
 
-
-class Lws(Engine, unittest.TestCase):
-    engine = "lws"
-
     def test_tls(self):
         import websockets
         with tempfile.TemporaryDirectory() as folder:
@@ -379,6 +375,10 @@ class Lws(Engine, unittest.TestCase):
                 self.stop(server)
             result = subprocess.run([SERVER, "--tls-cert", key, "--tls-key", key], capture_output=True, text=True)
             self.assertEqual((result.returncode, result.stderr.count("\n")), (64, 1))
+
+
+class Lws(Engine, unittest.TestCase):
+    engine = "lws"
 
 
 class Naive(Engine, unittest.TestCase):

@@ -100,7 +100,8 @@ def a_session_goes_on_on_another_node():
         a.log("ws.disconnect", conn=ws.conn)
         again = wire.until(lambda: resumed(b, ws.welcome["session"]))
         again.expect("subscribed", channel="c", id=None, recovered=True)
-        assert [m["seq"] for m in again.messages(2)] == [4, 5]
+        seqs = [m["seq"] for m in again.messages(2)]
+        assert seqs == [4, 5], f"3 was acked, and {seqs} came"
         pub.publish("c", 6)
         again.expect("message", seq=6)
 
@@ -126,6 +127,24 @@ def a_takeover_from_another_node():
             new.expect("subscribed", channel="c", id=None, recovered=True)
             new.nothing()
             old = new
+
+
+@test
+def a_takeover_keeps_the_acks():
+    with nodes() as (_, a, b):
+        ws, pub = a.ws(), b.ws()
+        ws.subscribe("c")
+        for i in range(1, 6):
+            pub.publish("c", i)
+        ws.messages(5)
+        for seq in (3, 4):
+            ws.say({"type": "ack", "channel": "c", "seq": seq})
+            ws.nothing()  # the ack has been read
+        new = b.ws(f"/ws?session={ws.welcome['session']}")
+        assert new.welcome["resumed"] is True
+        new.expect("subscribed", channel="c", id=None, recovered=True)
+        seqs = [m["seq"] for m in new.barrier()]
+        assert seqs == [5], f"4 was acked, and {seqs} came"
 
 
 @test
