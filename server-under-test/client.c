@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "server-under-test/auth.h"
+#include "server-under-test/defects.h"
 
 double client_now(void)
 {
@@ -55,6 +56,7 @@ static void on_opened(struct wire *wire, const struct wire_opening *opening)
 	client->server = wire_server(wire);
 	client->window = window_of(client->server->config, opening->query);
 	list_init(&client->requests);
+	list_init(&client->savings);
 	client_init_timers(client);
 	wire_set_user(wire, client);
 	client_set_identity(client, opening->identity);
@@ -69,6 +71,8 @@ static void on_message(struct wire *wire, bool binary, const uint8_t *data, size
 
 	if (client->closing)
 		return;
+	if (defect(heartbeat_any_traffic))
+		client->pong_due_s = INFINITY;
 	if (!binary) {
 		client_message(client, data, len, client_now());
 		return;
@@ -81,7 +85,8 @@ static void on_pong(struct wire *wire)
 {
 	struct client *client = wire_user(wire);
 
-	client->pong_due_s = INFINITY;
+	if (!defect(heartbeat_kills_living))
+		client->pong_due_s = INFINITY;
 }
 
 static void on_drained(struct wire *wire)
@@ -102,6 +107,7 @@ static void on_closed(struct wire *wire, const struct conn_end *end)
 	client_end_session(client);
 	client_drop_subs(client);
 	client_drop_requests(client);
+	client_forget_savings(client);
 	identity_free(client->identity);
 	wire_set_user(wire, NULL);
 	free(client);
@@ -109,7 +115,7 @@ static void on_closed(struct wire *wire, const struct conn_end *end)
 
 static size_t message_max(const struct config *config)
 {
-	return config->message_max;
+	return defect(limit_message_ignored) ? MESSAGE_UNLIMITED : config->message_max;
 }
 
 const struct service service_ws = {
@@ -122,11 +128,28 @@ const struct service service_ws = {
 	.message_max = message_max,
 };
 
+/* The defect metrics_messages_once: only the first to get a broadcast counts it. */
+static bool counted_before(const struct frame *broadcast)
+{
+	static const struct frame *last;
+	bool before = broadcast == last;
+
+	last = broadcast;
+	return before;
+}
+
+static bool over_budget(const struct client *client, const struct frame *frame)
+{
+	return !client->window &&
+	       wire_queued(client->wire) + frame->len > client->server->config->slow_consumer_bytes;
+}
+
 void client_send_shared(struct client *client, struct frame *frame, enum message_type type)
 {
-	if (client->closing)
+	if (client->closing || (defect(slow_consumer_drops) && over_budget(client, frame)))
 		return;
-	metrics->messages_out[type]++;
+	if (!defect(metrics_messages_once) || type != MESSAGE_TYPE_message || !counted_before(frame))
+		metrics->messages_out[type]++;
 	if (!isinf(client->slow_due_s))
 		client_watch_queue(client, -INFINITY); /* it may have fallen since the last time */
 	wire_send(client->wire, frame);
@@ -173,8 +196,10 @@ void client_slow_consumer(struct client *client)
 {
 	if (client->closing)
 		return;
-	metrics->slow_consumers++;
-	log_slow_consumer(client->server->log, wire_info(client->wire), wire_queued(client->wire));
+	if (!defect(slow_consumer_unlogged)) {
+		metrics->slow_consumers++;
+		log_slow_consumer(client->server->log, wire_info(client->wire), wire_queued(client->wire));
+	}
 	client_abort(client, CLOSE_SLOW_CONSUMER, "slow consumer");
 }
 

@@ -77,6 +77,7 @@ struct client {
 	struct link requests;
 	struct bucket bucket; /* of messages */
 	struct bucket saves;
+	struct link savings; /* that what is said next waits for */
 	ev_timer timer; /* at the earliest of the times below; INFINITY: none */
 	double ping_due_s;
 	double pong_due_s; /* a Ping is unanswered */
@@ -172,6 +173,7 @@ void client_claim_session(struct client *client, const struct wire_opening *open
 void client_changed(struct client *client, double now_s);
 void client_changed_for_good(struct client *client); /* it is saved now: an answer that follows promises it */
 void client_save(struct client *client, bool ended);
+void client_forget_savings(struct client *client);
 void client_end_session(struct client *client); /* whatever state it is in */
 
 /* client_auth.c */

@@ -1,7 +1,10 @@
 /* From the text of a message to the function that handles its type. */
 #include "server-under-test/client.h"
 
+#include <stdlib.h>
+
 #include "server-under-test/auth.h"
+#include "server-under-test/defects.h"
 
 static void on_ping(struct client *client, struct incoming *in)
 {
@@ -82,15 +85,18 @@ void client_observe(double started_s)
 {
 	double took_s = client_now() - started_s;
 
-	metrics_observe_duration(took_s > 0 ? took_s : 0);
+	metrics_observe_duration(took_s > 0 && !defect(metrics_latency_zero) ? took_s : 0);
 }
 
 bool client_rate_ok(struct client *client, struct text id, double now_s)
 {
 	const struct config *config = client->server->config;
 
-	if (bucket_take(&client->bucket, (double)config->rate_messages, (double)config->rate_burst, now_s))
+	if (defect(limit_rate_ignored) ||
+	    bucket_take(&client->bucket, (double)config->rate_messages, (double)config->rate_burst, now_s))
 		return true;
+	if (defect(limit_rate_drops_silently))
+		return false;
 	if (now_s - client->strike_s > CLIENT_STRIKES_S)
 		client->strikes = 0;
 	client->strike_s = now_s;
@@ -110,6 +116,8 @@ void client_refuse(struct client *client, const struct incoming *in, enum error_
 /* Answers what no handler takes. */
 static void refuse(struct client *client, struct incoming *in, enum error_code code, const char *why)
 {
+	if (defect(input_unknown_type_ignored) && code == ERROR_UNKNOWN_TYPE)
+		return;
 	if (client_rate_ok(client, in->id, in->at_s))
 		client_refuse(client, in, code, why);
 }
@@ -128,7 +136,9 @@ void client_message(struct client *client, const uint8_t *data, size_t len, doub
 		handler = handler_find(&in.fields[FIELD_TYPE].value);
 	}
 	metrics->messages_in[handler ? handler->metric : MESSAGE_TYPE_invalid]++;
-	if (why)
+	if (why && defect(input_malformed_closes))
+		client_close(client, CLOSE_INTERNAL, why);
+	else if (why)
 		refuse(client, &in, ERROR_BAD_REQUEST, why);
 	else if (!good_id)
 		refuse(client, &in, ERROR_BAD_REQUEST, "\"id\" must be a number or a string of at most 64 bytes");
@@ -142,6 +152,8 @@ void client_message(struct client *client, const uint8_t *data, size_t len, doub
 
 bool client_channel_ok(struct client *client, struct incoming *in)
 {
+	if (defect(input_wrong_type_crashes) && in->fields[FIELD_CHANNEL].value.kind != SCAN_STRING)
+		abort();
 	if (json_scan_string(&in->fields[FIELD_CHANNEL].value, in->channel_name, sizeof(in->channel_name), &in->channel) &&
 	    hub_channel_name_ok(in->channel))
 		return true;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "server-under-test/defects.h"
+
 static const char *channel_of(const struct client_request *request)
 {
 	return request->text + request->id_len;
@@ -59,7 +61,7 @@ static void on_published(struct hub_op *op, const struct published *answer)
 	struct client_request *request = (struct client_request *)(void *)((char *)op - offsetof(struct client_request, op));
 	struct text id = client_request_id(request);
 
-	if (answer->status == HUB_OK)
+	if (answer->status == HUB_OK || defect(outage_publish_confirmed))
 		client_send(request->client, messages_published(id, channel_of(request), &answer->at),
 			    MESSAGE_TYPE_published);
 	else

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 
 #include "server-under-test/auth.h"
+#include "server-under-test/defects.h"
 
 #define FRESH_BYTES 16 /* of randomness in a session id */
 
@@ -65,7 +66,8 @@ static void let_go(struct client *client)
 static void lose(struct client *client)
 {
 	let_go(client);
-	client_close(client, CLOSE_TAKEN_OVER, "session taken over");
+	if (!defect(resume_stale_socket_open))
+		client_close(client, CLOSE_TAKEN_OVER, "session taken over");
 }
 
 /* Connection ids begin with what tells one process from another. */
@@ -95,11 +97,19 @@ static void save_again(struct table_node *node, void *arg)
 		client_changed(client, client_now());
 }
 
+static void throw_out(struct table_node *node, void *arg)
+{
+	(void)arg;
+	client_close(TABLE_ENTRY(node, struct client, by_session), CLOSE_INTERNAL, "the backplane is away");
+}
+
 static void on_up(struct hub_watch *self, bool up)
 {
 	(void)self;
 	if (up)
 		table_each(&by_session, save_again, NULL);
+	else if (defect(outage_closes_clients))
+		table_each(&by_session, throw_out, NULL);
 }
 
 void client_changed(struct client *client, double now_s)
@@ -115,20 +125,17 @@ void client_changed(struct client *client, double now_s)
 	client_arm(client);
 }
 
-void client_changed_for_good(struct client *client)
-{
-	client->changed = true;
-	client_save(client, false);
-}
-
-void client_save(struct client *client, bool ended)
+static void save(struct client *client, bool ended, struct store_op *op)
 {
 	struct session_record record = { 0 };
 	unsigned max = client->sub_count < SESSION_CHANNELS_MAX ? client->sub_count : SESSION_CHANNELS_MAX;
 
 	client->save_due_s = INFINITY;
-	if (!client->holds || (!ended && !hub_up(client->server->hub)))
-		return; /* on_up comes back to it */
+	if (!client->holds || (!ended && !hub_up(client->server->hub))) { /* on_up comes back to it */
+		if (op)
+			op->done(op, &(struct store_answer){ .status = HUB_UNAVAILABLE });
+		return;
+	}
 	snprintf(record.id, sizeof(record.id), "%s", client->session);
 	snprintf(record.user, sizeof(record.user), "%s", client->identity ? client->identity->subject : "");
 	record.cursors = calloc(max + 1, sizeof(*record.cursors));
@@ -142,11 +149,61 @@ void client_save(struct client *client, bool ended)
 			continue; /* a first subscribe that is not answered yet */
 		snprintf(cursor->channel, sizeof(cursor->channel), "%s", sub->name);
 		cursor->at = sub->cursor;
+		if (defect(resume_cursor_not_kept))
+			cursor->at.seq = sub->at.delivered;
 		record.count++;
 	}
 	client->changed = false;
-	hub_session_save(client->server->hub, &record, wire_info(client->wire)->id, ended);
+	hub_session_save(client->server->hub, &record, wire_info(client->wire)->id, ended, op);
 	free(record.cursors);
+}
+
+void client_save(struct client *client, bool ended)
+{
+	save(client, ended, NULL);
+}
+
+/* Nobody is told that a session has a channel before the store has it: he could come back through another node. */
+struct client_saving {
+	struct store_op op;
+	struct link link; /* of client->savings; in no list when the client is gone */
+	struct client *client;
+};
+
+static void on_kept(struct store_op *op, const struct store_answer *answer)
+{
+	struct client_saving *saving = (struct client_saving *)(void *)((char *)op - offsetof(struct client_saving, op));
+	struct client *client = saving->client;
+
+	(void)answer; /* a store that is away keeps it later */
+	list_remove(&saving->link);
+	free(saving);
+	if (client && list_empty(&client->savings))
+		wire_hold(client->wire, false);
+}
+
+void client_changed_for_good(struct client *client)
+{
+	struct client_saving *saving = calloc(1, sizeof(*saving));
+
+	if (!saving)
+		abort();
+	saving->op.done = on_kept;
+	saving->client = client;
+	list_append(&client->savings, &saving->link);
+	client->changed = true;
+	wire_hold(client->wire, true);
+	save(client, false, &saving->op);
+}
+
+void client_forget_savings(struct client *client)
+{
+	while (!list_empty(&client->savings)) {
+		struct client_saving *saving = LIST_ENTRY(client->savings.next, struct client_saving, link);
+
+		list_remove(&saving->link);
+		saving->client = NULL;
+	}
 }
 
 static void log_connected(struct client *client)
@@ -186,7 +243,7 @@ static void leave_at_once(const struct client_claim *claim, const struct store_a
 	else
 		memcpy(record.id, claim->fresh, sizeof(claim->fresh));
 	memcpy(record.user, claim->user, sizeof(record.user));
-	hub_session_save(claim->hub, &record, claim->conn, true);
+	hub_session_save(claim->hub, &record, claim->conn, true, NULL);
 }
 
 static void on_claimed(struct store_op *op, const struct store_answer *answer)

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "server-under-test/defects.h"
+
 double client_next_s(const struct client *client)
 {
 	const double times[] = { client->ping_due_s, client->pong_due_s, client->expires_s,
@@ -44,6 +46,16 @@ static void heartbeat_missed(struct client *client)
 	client_abort(client, CLOSE_HEARTBEAT, "heartbeat timeout");
 }
 
+/* 0: none */
+static double ping_interval_s(const struct client *client)
+{
+	double interval_s = client->server->config->heartbeat_interval_s;
+
+	if (defect(heartbeat_never))
+		return 0;
+	return defect(heartbeat_rare) ? 4 * interval_s : interval_s;
+}
+
 static void run_heartbeat(struct client *client, double now_s)
 {
 	const struct config *config = client->server->config;
@@ -56,8 +68,8 @@ static void run_heartbeat(struct client *client, double now_s)
 		heartbeat_missed(client);
 	} else if (now_s >= client->ping_due_s) {
 		wire_ping(client->wire);
-		client->ping_due_s = now_s + config->heartbeat_interval_s;
-		if (isinf(client->pong_due_s))
+		client->ping_due_s = now_s + ping_interval_s(client);
+		if (isinf(client->pong_due_s) && !defect(heartbeat_unchecked))
 			client->pong_due_s = now_s + config->heartbeat_timeout_s;
 	}
 }
@@ -104,7 +116,7 @@ void client_init_timers(struct client *client)
 
 void client_start_heartbeat(struct client *client, double now_s)
 {
-	double interval_s = client->server->config->heartbeat_interval_s;
+	double interval_s = ping_interval_s(client);
 
 	if (interval_s > 0)
 		client->ping_due_s = now_s + interval_s;
@@ -114,7 +126,8 @@ void client_start_heartbeat(struct client *client, double now_s)
 void client_watch_queue(struct client *client, double now_s)
 {
 	const struct config *config = client->server->config;
-	bool above = !client->window && wire_queued(client->wire) > config->slow_consumer_bytes;
+	bool above = !client->window && wire_queued(client->wire) > config->slow_consumer_bytes &&
+		     !defect(slow_consumer_unbounded);
 
 	if (!above) {
 		client->slow_due_s = INFINITY;

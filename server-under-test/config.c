@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "server-under-test/config_options.h"
+#include "server-under-test/defects.h"
 
 #define SHOWN_MAX 80 /* bytes of a value in a complaint */
 
@@ -171,6 +172,42 @@ static int parse_flags(struct config *config, int argc, char **argv, bool *given
 	return 0;
 }
 
+static int complain_defect(const char *name, struct err *err)
+{
+	struct nearest nearest;
+
+	nearest_begin(&nearest, text_from(name));
+	for (unsigned i = 0; i < DEFECT_COUNT; i++)
+		nearest_try(&nearest, defects_name(i));
+	if (nearest.word)
+		err_set(err, "there is no defect %.*s; the nearest is %s", SHOWN_MAX, name, nearest.word);
+	else
+		err_set(err, "there is no defect %.*s (--list-defects prints them)", SHOWN_MAX, name);
+	return -EINVAL;
+}
+
+/* The defects are there and all live in one engine, which is meant, unless another is asked for. */
+static int settle_engine(struct config *config, struct err *err)
+{
+	static const char *const engines[] = { [DEFECT_KIND_WIRE] = "naive", [DEFECT_KIND_SERVICE] = "lws" };
+	const struct config_list *defects = &config->defects;
+	const char *engine = config->engine;
+	enum defect_kind kind;
+
+	for (unsigned i = 0; i < defects->count; i++) {
+		if (defects_kind(defects->items[i], &kind) < 0)
+			return complain_defect(defects->items[i], err);
+		if (engine && strcmp(engine, engines[kind]) != 0) {
+			err_set(err, "defect %s lives in the engine %s, not in %s, which %s", defects->items[i],
+				engines[kind], engine, config->engine ? "is asked for" : "the one before it lives in");
+			return -EINVAL;
+		}
+		engine = engines[kind];
+	}
+	config->engine = engine ? engine : "lws";
+	return 0;
+}
+
 static bool is_naive(const struct config *config)
 {
 	return strcmp(config->engine, "naive") == 0;
@@ -179,8 +216,6 @@ static bool is_naive(const struct config *config)
 /* given[i]: option i was in the file or among the flags. */
 static const char *config_fault(const struct config *config, const bool *given)
 {
-	if (config->defects.count > 0 && !is_naive(config))
-		return "option --defect needs --engine naive: the defects live there";
 	if (!config->tls_cert != !config->tls_key)
 		return "options --tls-cert and --tls-key go together: one of them is missing";
 	if (config->workers > 1 && is_naive(config))
@@ -209,8 +244,9 @@ int config_parse(struct config *config, int argc, char **argv, enum config_comma
 		r = parse_flags(config, argc, argv, given, ret_command, err);
 	if (r < 0 || (*ret_command != CONFIG_RUN && *ret_command != CONFIG_PRINT))
 		return r;
-	if (!config->engine)
-		config->engine = config->defects.count > 0 ? "naive" : "lws";
+	r = settle_engine(config, err);
+	if (r < 0)
+		return r;
 	fault = config_fault(config, given);
 	if (fault)
 		err_set(err, "%s", fault);

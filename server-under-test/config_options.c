@@ -24,7 +24,7 @@ const struct option config_options[] = {
 	{ "workers", OPTION_COUNT, FIELD(workers), 1, WORKERS_MAX, "1", "N",
 	  "processes that share the port; more than 1 needs --store redis" },
 	{ "engine", OPTION_CHOICE, FIELD(engine), 0, 0, NULL, "lws|naive",
-	  "lws: libwebsockets (default); naive: the small engine that defects live in, which has /echo only" },
+	  "lws: libwebsockets (default); naive: the small engine that the defects on the wire live in, with /echo only" },
 	{ "log", OPTION_TEXT, FIELD(log), 0, 0, "-", "FILE|-", "JSON lines; - is standard output" },
 	{ "tls.cert", OPTION_TEXT, FIELD(tls_cert), 0, 0, NULL, "FILE",
 	  "certificate chain (PEM): serve wss; read again on SIGHUP" },
@@ -99,7 +99,8 @@ const struct option config_options[] = {
 	  "over which the Closes are spread" },
 	{ "drain.timeout", OPTION_SECONDS, FIELD(drain_timeout_s), 0, LONG, "30s", "TIME",
 	  "after which a drain ends in any case" },
-	{ "defect", OPTION_LIST, FIELD(defects), 0, 0, NULL, "LIST", "switch deliberate bugs on; means --engine naive" },
+	{ "defect", OPTION_LIST, FIELD(defects), 0, 0, NULL, "LIST",
+	  "switch deliberate bugs on, of one kind; those on the wire mean --engine naive" },
 	/* clang-format on */
 };
 
@@ -192,20 +193,33 @@ static unsigned distance(struct text name, const char *key)
 	return row[len];
 }
 
+void nearest_begin(struct nearest *nearest, struct text name)
+{
+	*nearest = (struct nearest){ .name = name, .distance = name.len < 6 ? 3 : (unsigned)(name.len / 3 + 1) };
+}
+
+bool nearest_try(struct nearest *nearest, const char *word)
+{
+	unsigned far;
+
+	if (nearest->name.len > OPTION_NAME_MAX)
+		return false;
+	far = distance(nearest->name, word);
+	if (far >= nearest->distance || far >= nearest->name.len)
+		return false;
+	nearest->distance = far;
+	nearest->word = word;
+	return true;
+}
+
 const struct option *option_nearest(struct text name)
 {
-	const struct option *nearest = NULL;
-	unsigned best = name.len < 6 ? 3 : (unsigned)(name.len / 3 + 1); /* as far as this is not like it any more */
+	const struct option *option = NULL;
+	struct nearest nearest;
 
-	if (name.len > OPTION_NAME_MAX)
-		return NULL;
-	for (size_t i = 0; i < config_option_count; i++) {
-		unsigned far = distance(name, config_options[i].key);
-
-		if (far < best && far < name.len) {
-			best = far;
-			nearest = &config_options[i];
-		}
-	}
-	return nearest;
+	nearest_begin(&nearest, name);
+	for (size_t i = 0; i < config_option_count; i++)
+		if (nearest_try(&nearest, config_options[i].key))
+			option = &config_options[i];
+	return option;
 }

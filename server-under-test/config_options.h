@@ -55,6 +55,15 @@ void option_show(const struct option *option, const struct config *config, char 
 /* "tls.cert" is spelled --tls-cert. */
 void option_flag(const struct option *option, char buffer[OPTION_NAME_MAX]);
 
+/* The word that a misspelled name means most likely: begin, try each word, and .word is it, or NULL. */
+struct nearest {
+	struct text name;
+	unsigned distance; /* as far as this, a word is not like the name any more */
+	const char *word;
+};
+void nearest_begin(struct nearest *nearest, struct text name);
+bool nearest_try(struct nearest *nearest, const char *word); /* true: it is the nearest until now */
+
 /* The key most like `name` (a key, or a flag without its dashes), or NULL when none is like it. */
 const struct option *option_nearest(struct text name);
 

@@ -21,6 +21,11 @@ static const struct {
 };
 static const char *const kinds[] = { [DEFECT_KIND_WIRE] = "wire", [DEFECT_KIND_SERVICE] = "service" };
 
+const char *defects_name(unsigned index)
+{
+	return rows[index].name;
+}
+
 int defects_kind(const char *name, enum defect_kind *ret)
 {
 	for (unsigned i = 0; i < DEFECT_COUNT; i++) {

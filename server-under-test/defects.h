@@ -26,6 +26,7 @@ extern bool defects_on[DEFECT_COUNT];
 /* 0, or -EINVAL with the sentence in err when there is no such row. */
 int defects_enable(const char *name, struct err *err);
 
+const char *defects_name(unsigned index); /* below DEFECT_COUNT */
 int defects_kind(const char *name, enum defect_kind *ret); /* 0, or -ENOENT when there is no such row */
 
 /* The rows as a JSON array of {"name","kind","about","catches"} on standard output. 0 or negative errno. */

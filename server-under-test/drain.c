@@ -4,6 +4,7 @@
  */
 #include "server-under-test/drain.h"
 
+#include "server-under-test/defects.h"
 #include "server-under-test/door.h"
 
 #define DRAIN_TICK_S 0.02
@@ -19,7 +20,7 @@ static unsigned closes_due(const struct drain *drain, double now)
 	double spread = drain->server->config->drain_spread_s;
 	double share = spread > 0 ? (now - drain->closing_s) / spread : 1;
 
-	if (share >= 1)
+	if (share >= 1 || defect(drain_all_at_once))
 		return drain->to_close;
 	return (unsigned)((double)drain->to_close * share) + 1;
 }
@@ -53,6 +54,8 @@ static void close_begin(struct drain *drain, double now)
 	drain->closing_s = now;
 	drain->to_close = server->engine->open_count(server);
 	server->refusing = true; /* with 503, for who comes late */
+	if (defect(drain_without_close))
+		drain_end(drain);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)

@@ -224,6 +224,8 @@ static bool origin_matters(const struct handshake_request *r, const struct hands
 {
 	enum origin_rule rule = v->route ? v->route->origin : ORIGIN_ANY;
 
+	if (rule == ORIGIN_LISTED && defect(security_origin_ignored))
+		return false;
 	if (rule == ORIGIN_LISTED_IF_ASKED && strcmp(config->origins_echo, "checked") != 0)
 		return false;
 	return rule != ORIGIN_ANY && r->origin.count > 0;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/http_route.h"
 #include "server-under-test/http_status.h"
 
@@ -122,7 +123,7 @@ void http_answer_refusal(struct door *door, unsigned status, const char *why, un
 	char *body;
 	int len;
 
-	if (status != 429 && status != 503)
+	if ((status != 429 && status != 503) || defect(limit_refusal_without_retry_after))
 		retry_s = 0;
 	if (json) /* why is a sentence of ours, which needs no escapes */
 		len = asprintf(&body, "{\"type\":\"error\",\"code\":\"%s\",\"reason\":\"%s\"}", code_of(status), why);

@@ -1,4 +1,5 @@
 /* The pages for whoever runs the server: a supervisor, a load balancer, Prometheus. */
+#include "server-under-test/defects.h"
 #include "server-under-test/http_answer.h"
 #include "server-under-test/http_handlers.h"
 #include "server-under-test/metrics.h"
@@ -14,9 +15,10 @@ static void readyz(struct door *door)
 {
 	const struct server *server = door->doors->server;
 
-	if (server->draining || server->refusing)
+	if ((server->draining || server->refusing) && !defect(drain_ready_until_the_end))
 		http_answer_refusal(door, 503, "draining", HTTP_RETRY_S);
-	else if (!server_store_up(server) || !metrics_backplane_up()) /* whichever worker is asked speaks for all */
+	else if ((!server_store_up(server) || !metrics_backplane_up()) && /* whichever worker is asked speaks for all */
+		 !defect(outage_still_ready))
 		http_answer_refusal(door, 503, "the backplane is away", HTTP_RETRY_S);
 	else
 		http_answer(door, 200, HTTP_TEXT, text_from("ready\n"), 0);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/http_answer.h"
 #include "server-under-test/http_handlers.h"
 #include "server-under-test/http_params.h"
@@ -196,6 +197,8 @@ static void start(struct door *door)
 	ev_timer_init(&poll->wait, on_wait, 0., 0.);
 	poll->wait.data = poll;
 	poll->had_since = http_param_since(door->verdict.query, &poll->at) == HTTP_PARAM_OK;
+	if (defect(poll_misses_between))
+		poll->had_since = false;
 	http_param_wait(door->verdict.query, &poll->wait_s);
 	http_param_channel(door->verdict.rest, name, &channel);
 	hub_subscribe(door->doors->server->hub, &poll->subscription, channel, poll->had_since ? &poll->at : NULL,

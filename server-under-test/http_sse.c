@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/http_answer.h"
 #include "server-under-test/http_handlers.h"
 #include "server-under-test/http_params.h"
@@ -283,6 +284,8 @@ static void start(struct door *door)
 	timer_init(sse, &sse->grace, on_grace);
 	sse->had_since =
 		http_param_last_event(&door->parser.request, door->verdict.query, &sse->since) == HTTP_PARAM_OK;
+	if (defect(sse_forgets_position))
+		sse->had_since = false;
 	http_param_channel(door->verdict.rest, name, &channel);
 	hub_subscribe(door->doors->server->hub, &sse->subscription, channel, sse->had_since ? &sse->since : NULL, 0);
 }

@@ -225,8 +225,13 @@ void hub_session_claim(struct hub *hub, const char *wanted, const char *fresh, c
 		op->done(op, &away);
 }
 
-void hub_session_save(struct hub *hub, const struct session_record *record, const char *conn, bool ended)
+void hub_session_save(struct hub *hub, const struct session_record *record, const char *conn, bool ended,
+		      struct store_op *op)
 {
+	const struct store_answer away = { .status = HUB_UNAVAILABLE };
+
 	if (hub->store)
-		hub->ops->session_save(hub->store, record, conn, ended);
+		hub->ops->session_save(hub->store, record, conn, ended, op);
+	else if (op)
+		op->done(op, &away);
 }

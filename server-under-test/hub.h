@@ -116,7 +116,8 @@ struct store_op;
 struct session_record;
 void hub_session_claim(struct hub *hub, const char *wanted, const char *fresh, const char *user, const char *conn,
 		       struct store_op *op);
-void hub_session_save(struct hub *hub, const struct session_record *record, const char *conn, bool ended);
+void hub_session_save(struct hub *hub, const struct session_record *record, const char *conn, bool ended,
+		      struct store_op *op);
 
 /* Name rules of PROTOCOL. */
 bool hub_channel_name_ok(struct text name);

@@ -138,6 +138,7 @@ void waiting_pass(struct channel *channel); /* answers those that can be, asks t
 void waiting_fail(struct channel *channel, bool only_asking); /* HUB_UNAVAILABLE */
 bool waiting_before(const struct channel *channel, uint64_t ticket); /* whether one with this ticket or lower is left */
 bool waiting_needs_store(const struct waiting *waiting);
+bool waiting_same_epoch(const struct waiting *waiting); /* whether its `since` is of the channel's epoch */
 
 /* hub_fill.c */
 void fill_ask(struct channel *channel); /* for the waiting ones that need it; nothing when it is under way */

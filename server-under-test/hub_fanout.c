@@ -6,7 +6,11 @@
  */
 #include "server-under-test/hub_channel.h"
 
+#include "server-under-test/defects.h"
+#include "server-under-test/message.h"
+
 #include <assert.h>
+#include <stdlib.h>
 
 void walk_begin(struct channel *channel, struct walk *walk)
 {
@@ -94,17 +98,48 @@ void fanout_hand(struct subscription *subscription)
 	walk_end(channel, &walk);
 }
 
+/* Bugs: messages that nobody here is told of, though all are up to date. */
+static bool is_missed(const struct channel *channel)
+{
+	if (defect(outage_not_caught_up) && !channel->hub->up)
+		return true;
+	/* Nothing of our own is on its way, so another node's it is. */
+	return defect(nodes_do_not_talk) && list_empty(&channel->hub->requests) && list_empty(&channel->publishes);
+}
+
+/* Bugs: what is done anew for every subscriber. */
+static void hand_wastefully(struct channel *channel, struct subscription *subscription, const struct message *message)
+{
+	const struct stored stored = { .seq = message->seq, .at_s = message->at_s, .data = message_data(message),
+				       .key = message_key(message) };
+	struct message *copy = message_make(channel->name, channel->newest.epoch, &stored);
+
+	for (const struct subscription *s = channel->first; s && defect(fanout_quadratic); s = s->next)
+		if (channel_find(channel->hub, text_from(channel->name)) != s->channel)
+			abort();
+	subscription->ops->message(subscription, copy);
+	message_unref(copy);
+}
+
 void fanout_message(struct channel *channel, struct message *message)
 {
 	uint64_t seq = message->seq;
 	struct walk walk;
 
+	if (is_missed(channel)) {
+		for (struct subscription *s = channel->first; s; s = s->next)
+			s->delivered = seq;
+		return;
+	}
 	walk_begin(channel, &walk);
 	for (struct subscription *s = channel->first; s; s = walk.next) {
 		walk.next = s->next;
 		if (s->delivered + 1 == seq && seq <= s->limit) {
 			s->delivered = seq;
-			s->ops->message(s, message);
+			if (defect(fanout_serialises_each) || defect(fanout_quadratic))
+				hand_wastefully(channel, s, message);
+			else
+				s->ops->message(s, message);
 		} else if (s->delivered < seq) { /* it waits for its limit, or a callback of this walk came before it */
 			if (is_evicted(channel, s))
 				evict(s);
@@ -158,8 +193,8 @@ void fanout_epoch(struct channel *channel)
 
 void hub_set_limit(struct subscription *subscription, uint64_t limit)
 {
-	if (!subscription->live || !subscription->window)
+	if (!subscription->live || !subscription->window || defect(window_acks_ignored))
 		return;
-	subscription->limit = limit;
+	subscription->limit = defect(window_counts_each_ack) ? subscription->limit + 1 : limit;
 	fanout_hand(subscription);
 }

@@ -4,6 +4,8 @@
  */
 #include "server-under-test/hub_channel.h"
 
+#include "server-under-test/defects.h"
+
 #include "server-under-test/message.h"
 
 #include <stdlib.h>
@@ -54,8 +56,10 @@ void fill_ask(struct channel *channel)
 		if (!waiting->asking)
 			continue;
 		any = true;
-		if (strcmp(waiting->since.epoch, channel->newest.epoch) == 0 && waiting->since.seq < from)
+		if (waiting_same_epoch(waiting) && waiting->since.seq < from)
 			from = waiting->since.seq + 1;
+		if (defect(resume_repeats_one) && from > 1 && from != UINT64_MAX)
+			from--;
 	}
 	if (!any)
 		return;

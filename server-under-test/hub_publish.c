@@ -4,8 +4,12 @@
  */
 #include "server-under-test/hub_channel.h"
 
+#include "server-under-test/defects.h"
+
 #include <assert.h>
 #include <stdlib.h>
+
+#define SWAP_S 0.01
 
 struct request *request_new(struct hub *hub, struct hub_op *op, struct text channel)
 {
@@ -102,12 +106,65 @@ static void on_published(struct store_op *op, const struct store_answer *answer)
 		return;
 	}
 	request->at = answer->newest;
+	if (defect(publish_key_new_number) && answer->duplicate) {
+		request->at.seq += 1 + (channel ? channel->newest.seq : 0);
+		request->released = true; /* nothing of that number will be handed out */
+	}
 	if (!request->op || !channel || handed_out(channel, request)) {
 		published_ok(request);
 		return;
 	}
 	list_remove(&request->link);
 	list_append(&channel->publishes, &request->link);
+}
+
+static void store_publish(struct request *request, struct text data, struct text key)
+{
+	struct hub *hub = request->hub;
+
+	if (defect(publish_key_ignored))
+		key.len = 0;
+	hub->ops->publish(hub->store, text_from(request->channel), data, key, &request->store);
+}
+
+/* The bug order_publisher_swapped: the first publish lets the next one pass, or goes when there is none soon. */
+static struct {
+	struct request *request; /* NULL: nobody is held back */
+	struct ev_timer timer;
+	char *texts; /* data, key */
+	size_t data_len, key_len;
+} held;
+
+static void release_held(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct request *request = held.request;
+
+	(void)events;
+	ev_timer_stop(loop, timer);
+	held.request = NULL;
+	store_publish(request, text_of(held.texts, held.data_len), text_of(held.texts + held.data_len, held.key_len));
+	free(held.texts);
+}
+
+static void publish_swapped(struct request *request, struct text data, struct text key)
+{
+	struct ev_loop *loop = request->hub->loop;
+
+	if (held.request) {
+		store_publish(request, data, key);
+		release_held(loop, &held.timer, 0);
+		return;
+	}
+	held.request = request;
+	held.texts = malloc(data.len + key.len + 1);
+	if (!held.texts)
+		abort();
+	memcpy(held.texts, data.p, data.len);
+	memcpy(held.texts + data.len, key.len ? key.p : "", key.len);
+	held.data_len = data.len;
+	held.key_len = key.len;
+	ev_timer_init(&held.timer, release_held, SWAP_S, 0.);
+	ev_timer_start(loop, &held.timer);
 }
 
 void hub_publish(struct hub *hub, struct hub_op *op, struct text channel, struct text data, struct text key,
@@ -125,5 +182,8 @@ void hub_publish(struct hub *hub, struct hub_op *op, struct text channel, struct
 	request->published = done;
 	request->ticket = hub->ticket;
 	request->store.done = on_published;
-	hub->ops->publish(hub->store, channel, data, key, &request->store);
+	if (defect(order_publisher_swapped))
+		publish_swapped(request, data, key);
+	else
+		store_publish(request, data, key);
 }

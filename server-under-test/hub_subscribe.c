@@ -5,6 +5,8 @@
  */
 #include "server-under-test/hub_channel.h"
 
+#include "server-under-test/defects.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -22,18 +24,36 @@ static bool caught_up(const struct channel *channel, const struct waiting *waiti
 	       channel->newest.seq >= waiting->store_newest.seq;
 }
 
+bool waiting_same_epoch(const struct waiting *waiting)
+{
+	const struct channel *channel = waiting->subscription->channel;
+
+	return strcmp(waiting->since.epoch, channel->newest.epoch) == 0 || defect(resume_epoch_ignored);
+}
+
+/* Whether the message after `since` is the oldest that is kept, with others lost before it. */
+static bool at_edge(const struct channel *channel, const struct position *since)
+{
+	return channel->ring.count >= channel->hub->config->retention_messages &&
+	       since->seq + 1 == ring_first(&channel->ring);
+}
+
 static enum verdict judge(const struct channel *channel, const struct waiting *waiting)
 {
 	const struct position *since = &waiting->since;
-	bool same_epoch = strcmp(since->epoch, channel->newest.epoch) == 0;
+	bool same_epoch = waiting_same_epoch(waiting);
 	bool asked = waiting->asks > 0;
 
 	if (!waiting->has_since)
 		return ANSWER;
 	if (same_epoch && since->seq == channel->newest.seq)
-		return ANSWER;
+		return defect(resume_zero_unrecovered) ? ANSWER_LOST : ANSWER;
+	if (same_epoch && defect(resume_edge_refused) && at_edge(channel, since))
+		return ANSWER_LOST;
 	if (same_epoch && since->seq < channel->newest.seq && ring_get(&channel->ring, since->seq + 1))
 		return ANSWER;
+	if (defect(resume_this_node_only) && channel->hub->ops != &store_memory)
+		return ANSWER_LOST;
 	if (!asked)
 		return ASK;
 	if (!caught_up(channel, waiting))
@@ -70,6 +90,51 @@ static void waiting_free(struct channel *channel, struct waiting *waiting)
 	free(waiting);
 }
 
+/* Where a subscription begins, everything up to there being the client's already. */
+static uint64_t start_of(const struct channel *channel, const struct waiting *waiting, bool recovered)
+{
+	uint64_t newest = channel->newest.seq;
+	uint64_t start = recovered ? waiting->since.seq : newest;
+
+	if (defect(resume_skips_one) && start < newest)
+		return start + 1;
+	if (defect(resume_repeats_one) && start < newest && ring_get(&channel->ring, start))
+		return start - 1;
+	if (defect(resume_zero_repeats) && recovered && start == newest && channel->ring.count)
+		return ring_first(&channel->ring) - 1;
+	return start;
+}
+
+/* Two bugs of those who go live before they have replayed: the newest message comes first, or not at all. */
+static void replay_too_late(struct channel *channel, struct subscription *subscription, struct walk *walk)
+{
+	struct message *newest = ring_get(&channel->ring, channel->newest.seq);
+	uint64_t limit = subscription->limit;
+
+	if (!newest || newest->seq > limit || subscription->delivered + 1 >= newest->seq)
+		return;
+	if (defect(resume_after_live))
+		subscription->ops->message(subscription, newest);
+	if (!walk->current)
+		return;
+	subscription->limit = newest->seq - 1;
+	fanout_hand(subscription);
+	if (!walk->current)
+		return;
+	subscription->limit = limit;
+	subscription->delivered++;
+}
+
+/* A bug: a position is good for one resume. */
+static bool is_used_up(const struct position *since)
+{
+	static struct position last;
+	bool again = last.seq == since->seq && strcmp(last.epoch, since->epoch) == 0;
+
+	last = *since;
+	return again;
+}
+
 /* The answer to a subscription that is live already, or becomes so now. */
 static void answer_ok(struct channel *channel, struct waiting *waiting, bool recovered)
 {
@@ -78,12 +143,18 @@ static void answer_ok(struct channel *channel, struct waiting *waiting, bool rec
 		.status = HUB_OK,
 		.newest = channel->newest,
 		.has_recovered = waiting->has_since,
-		.recovered = waiting->has_since && recovered,
 	};
-	uint64_t start = answer.recovered ? waiting->since.seq : channel->newest.seq;
 	uint64_t window = waiting->window;
+	uint64_t start;
 	struct walk walk;
 
+	recovered = recovered && waiting->has_since;
+	if (defect(resume_only_once) && recovered && waiting->since.seq < channel->newest.seq)
+		recovered = !is_used_up(&waiting->since);
+	answer.recovered = recovered;
+	if (defect(resume_claims_recovered) && waiting->has_since && waiting_same_epoch(waiting))
+		answer.recovered = true;
+	start = start_of(channel, waiting, recovered);
 	if (subscription->live && waiting->has_since)
 		fanout_remove(subscription);
 	waiting_free(channel, waiting);
@@ -92,10 +163,12 @@ static void answer_ok(struct channel *channel, struct waiting *waiting, bool rec
 	if (!subscription->live) {
 		subscription->delivered = start;
 		subscription->window = window;
-		subscription->limit = window ? start + window : UINT64_MAX;
+		subscription->limit = window && !defect(window_ignored) ? start + window : UINT64_MAX;
 		fanout_add(channel, subscription);
 	}
 	subscription->ops->subscribed(subscription, &answer);
+	if (walk.current && answer.recovered && (defect(resume_after_live) || defect(resume_misses_meanwhile)))
+		replay_too_late(channel, subscription, &walk);
 	if (walk.current)
 		fanout_hand(subscription);
 	walk_end(channel, &walk);

@@ -18,6 +18,8 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "server-under-test/defects.h"
+
 #define DESCRIPTORS_MAX (1u << 20) /* the library allocates by the soft limit, which may be a billion in a container */
 #define DESCRIPTORS_KEPT_MIN 32u /* of each process for plain HTTP, the log, Redis, and sockets not admitted yet */
 #define DESCRIPTORS_KEPT_MAX 1024u
@@ -280,13 +282,17 @@ static enum admission judge(const struct config *config, const struct address *a
 	double rate = (double)config->limit_handshakes;
 
 	*ret_retry_s = RETRY_S;
+	if (defect(limit_handshakes_ignored))
+		rate = 0;
 	if (!bucket_take(&limits->handshakes, rate, rate, now_s)) {
 		*ret_retry_s = (unsigned)ceil(bucket_wait_s(&limits->handshakes, rate));
 		return ADMIT_HANDSHAKES;
 	}
+	if (defect(limit_per_address_ignored))
+		address = NULL;
 	if (address && config->limit_per_address > 0 && held_by_address(address) >= config->limit_per_address)
 		return ADMIT_PER_ADDRESS;
-	if (is_full(config))
+	if (is_full(config) && !defect(limit_connections_ignored))
 		return ADMIT_FULL;
 	*ret_retry_s = 0;
 	return ADMIT_OK;

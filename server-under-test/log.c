@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server-under-test/defects.h"
+
 /*
  * Standard output is opened again: O_NONBLOCK would otherwise be set for whoever shares it with us, as the terminal's
  * shell does. A socket cannot be opened again; it is used as it is.
@@ -156,6 +158,17 @@ static bool write_all(struct log *log, const char *text, size_t len)
 	return !log->stuck;
 }
 
+/* The defect log_not_json: a line as it is without a library that escapes quotation marks. */
+static void drop_escapes(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (*text != '\\' || text[1] != '"')
+			*to++ = *text;
+	*to = '\0';
+}
+
 static bool json_write(struct log *log, json_t *line)
 {
 	char *text = json_dumps(line, JSON_COMPACT);
@@ -165,6 +178,8 @@ static bool json_write(struct log *log, json_t *line)
 	json_decref(line);
 	if (!text)
 		return false;
+	if (defect(log_not_json))
+		drop_escapes(text);
 	len = strlen(text);
 	text[len] = '\n'; /* in place of the NUL: the length is kept apart from here on */
 	written = write_all(log, text, len + 1);
@@ -243,19 +258,37 @@ void log_connect(struct log *log, struct conn_info *info)
 	line_write(log, line);
 }
 
-void log_disconnect(struct log *log, const struct conn_info *info, const struct conn_end *end)
+static const char *initiator_name(enum initiator initiator)
 {
-	static const char *const initiators[] = {
+	static const char *const names[] = {
 		[INITIATOR_CLIENT] = "client",
 		[INITIATOR_SERVER] = "server",
 		[INITIATOR_NETWORK] = "network",
 	};
-	json_t *line = line_new(log, "ws.disconnect", info);
 
-	json_object_set_new(line, "code", json_integer(end->code));
-	json_object_set_new(line, "reason", json_of(end->reason, end->reason_len));
+	if (defect(log_initiator_swapped) && initiator != INITIATOR_NETWORK)
+		initiator = initiator == INITIATOR_CLIENT ? INITIATOR_SERVER : INITIATOR_CLIENT;
+	return names[initiator];
+}
+
+void log_disconnect(struct log *log, const struct conn_info *info, const struct conn_end *end)
+{
+	size_t reason_len = defect(log_close_without_reason) ? 0 : end->reason_len;
+	unsigned code = defect(log_close_always_1000) ? 1000 : end->code;
+	struct conn_info other;
+	json_t *line;
+
+	if (defect(log_no_abnormal_end) && end->code == 1006)
+		return;
+	line = line_new(log, "ws.disconnect", info);
+	if (defect(log_conn_missing)) {
+		conn_info_init(&other, log, info->ip);
+		json_object_set_new(line, "conn", json_string(other.id));
+	}
+	json_object_set_new(line, "code", json_integer(code));
+	json_object_set_new(line, "reason", json_of(end->reason, reason_len));
 	json_object_set_new(line, "clean", json_boolean(end->clean));
-	json_object_set_new(line, "initiator", json_string(initiators[end->initiator]));
+	json_object_set_new(line, "initiator", json_string(initiator_name(end->initiator)));
 	json_object_set_new(line, "duration_ms", json_integer((json_int_t)((monotonic_s() - info->opened_s) * 1000)));
 	json_object_set_new(line, "sent", json_integer((json_int_t)info->sent));
 	json_object_set_new(line, "received", json_integer((json_int_t)info->received));

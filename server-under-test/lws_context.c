@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/lws_engine.h"
 #include "server-under-test/lws_plugin.h"
 
@@ -15,6 +17,22 @@
 #define OFFER "wsquall" /* the subprotocol of our request, by which the library finds its row */
 #define ROW_ECHO 0
 #define ROW_WS 1
+
+/*
+ * The library has read LWS_RX_SMALL octets at most, and would read on in the next turn. A turn can be long: with
+ * thousands of subscribers a publisher would be held to a handful of messages each, and each sent on its own.
+ */
+static void read_on(struct wire *wire, struct ev_loop *loop)
+{
+	int left = 0;
+
+	if (wire->service == &service_echo || wire->closing || !wire->reading)
+		return;
+	if (wire->engine->more_reads < LWS_MORE_READS && ioctl(wire->readable.fd, FIONREAD, &left) == 0 && left > 0) {
+		wire->engine->more_reads++;
+		ev_feed_fd_event(loop, wire->readable.fd, EV_READ);
+	}
+}
 
 /*
  * After the library has read. It sends Pongs when it is told that the socket is writable, and tells nobody of a Ping:
@@ -28,7 +46,8 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	lws_wire_library_failed(wire);
 	if (!wire->blocked)
 		ev_feed_fd_event(loop, io->fd, EV_WRITE);
-	lws_input_watch(wire);
+	read_on(wire, loop);
+	lws_input_watch(wire); /* the last thing: it may end the connection */
 }
 
 static struct wire *wire_new(struct lws_engine *engine)
@@ -203,6 +222,8 @@ static const struct lws_protocols *protocols_of(struct lws_engine *engine)
 static int context_make(struct lws_engine *engine, struct err *err)
 {
 	const struct config *config = engine->server->config;
+	/* Heartbeats are the service's. The library's cost a walk over all connections each time one is set. */
+	static const lws_retry_bo_t no_heartbeat = { .secs_since_valid_hangup = 0 };
 	void *loops[1] = { engine->server->loop };
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
@@ -218,6 +239,7 @@ static int context_make(struct lws_engine *engine, struct err *err)
 		.timeout_secs = (unsigned)(config->handshake_timeout_s + 0.999),
 		.timeout_secs_ah_idle = (unsigned)(config->handshake_timeout_s + 0.999),
 		.keepalive_timeout = 5,
+		.retry_and_idle_policy = &no_heartbeat,
 		.vhost_name = "default",
 		.server_string = "wsquall-server",
 		.user = engine,
@@ -297,6 +319,14 @@ static char *text_copy(struct text text)
 	return copy;
 }
 
+/* Of the request-target. */
+static struct text path_of(const struct handshake_verdict *verdict)
+{
+	if (defect(log_token) && verdict->query.len > 0)
+		return text_of(verdict->path.p, (size_t)(verdict->query.p + verdict->query.len - verdict->path.p));
+	return verdict->path;
+}
+
 static void on_door_open(struct doors *doors, const struct door_opening *opening)
 {
 	const struct handshake_request *request = opening->request;
@@ -314,7 +344,7 @@ static void on_door_open(struct doors *doors, const struct door_opening *opening
 	wire->start->cookie = text_copy(request->cookie.count > 0 ? request->cookie.v[0] : text_of("", 0));
 	wire->info = *opening->info;
 	*opening->info = (struct conn_info){ 0 };
-	conn_info_set(&wire->info.path, verdict->path);
+	conn_info_set(&wire->info.path, path_of(verdict));
 	conn_info_set(&wire->info.subprotocol, verdict->subprotocol);
 	if (request->origin.count > 0)
 		conn_info_set(&wire->info.origin, request->origin.v[0]);
@@ -367,8 +397,11 @@ static unsigned engine_lws_close_some(struct server *server, unsigned count, uns
 	const char *reason = code == 1012 ? "service restart" : "going away";
 	unsigned closed = 0;
 
-	for (struct wire *wire = engine->wires; wire && closed < count; wire = wire->next)
+	for (struct wire *wire = engine->wires; wire && closed < count; wire = wire->next) {
+		if (defect(drain_drops_queued))
+			lws_output_drop(wire);
 		closed += wire_close(wire, code, reason);
+	}
 	return closed;
 }
 

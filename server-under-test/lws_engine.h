@@ -14,6 +14,7 @@
 
 #define LWS_TICK_S 0.1 /* how late the library's timeouts may be */
 #define LWS_RX_SMALL 1024 /* octets the library keeps for each connection; also what it reads at once */
+#define LWS_MORE_READS 256 /* of LWS_RX_SMALL octets, in one turn, for all whose sockets hold more */
 #define LWS_RX_LARGE (64 * 1024)
 #define LWS_WRITE_MAX (1 << 30) /* octets the library gives to the socket at once */
 #define LWS_LINGER_S 2.0 /* after our FIN, for the peer's */
@@ -61,6 +62,7 @@ struct wire {
 	bool open; /* `opened` has been called, `closed` not yet */
 	bool deflate;
 	bool paused; /* by the service */
+	bool held; /* by the service: nothing is sent */
 	bool stuck; /* the library holds the rest of a frame, see lws_output.c */
 	bool resting; /* it reads before it sends again */
 	bool blocked; /* the socket did not take everything */
@@ -80,6 +82,7 @@ struct lws_engine {
 	unsigned websockets;
 	struct wire *dirty; /* they have something to send */
 	struct wire *later; /* in the next turn */
+	unsigned more_reads; /* of this turn, see LWS_MORE_READS */
 	struct incoming *oldest, *newest;
 	struct lws_linger *lingering;
 	z_stream *spare; /* an inflater nobody uses */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/lws_engine.h"
 
 #define RSV1 0x40
@@ -46,7 +47,8 @@ static void arm(struct lws_engine *engine)
 	struct ev_loop *loop = engine->server->loop;
 	double timeout_s = engine->server->config->fragment_timeout_s;
 
-	if (ev_is_active(&engine->fragment_timer) || !engine->oldest || timeout_s <= 0)
+	if (ev_is_active(&engine->fragment_timer) || !engine->oldest || timeout_s <= 0 ||
+	    defect(limit_fragment_time_ignored))
 		return;
 	ev_timer_set(&engine->fragment_timer, engine->oldest->since_s + timeout_s - ev_now(loop), 0.);
 	ev_timer_start(loop, &engine->fragment_timer);
@@ -158,12 +160,18 @@ static size_t message_max(const struct wire *wire)
 	return wire->service->message_max(config_of(wire));
 }
 
+/* What is read of one. */
+static size_t read_max(const struct wire *wire)
+{
+	return defect(limit_message_after_buffering) ? MESSAGE_UNLIMITED : message_max(wire);
+}
+
 /* Octets of the message itself, after inflating. 0, or -1 when it failed the connection. */
 static int take_plain(struct wire *wire, const uint8_t *data, size_t len)
 {
 	struct incoming *m = wire->incoming;
 
-	if (bytes_len(&m->data) + len > message_max(wire))
+	if (bytes_len(&m->data) + len > read_max(wire))
 		return lws_wire_fail(wire, 1009, "the message is too large");
 	if (!m->binary && !utf8_feed(&m->utf8, data, len))
 		return lws_wire_fail(wire, 1007, "the text is not UTF-8");
@@ -210,6 +218,8 @@ static int message_done(struct wire *wire)
 
 	if (m->inflating && take_compressed(wire, tail, sizeof(tail)) < 0)
 		return -1;
+	if (defect(limit_message_after_buffering) && bytes_len(&m->data) > message_max(wire))
+		return lws_wire_fail(wire, 1009, "the message is too large");
 	if (!m->binary && !utf8_complete(&m->utf8))
 		return lws_wire_fail(wire, 1007, "the text ends inside a character");
 	wire->incoming = NULL;
@@ -223,7 +233,7 @@ static int message_done(struct wire *wire)
 static bool too_long(const struct wire *wire, uint64_t remaining)
 {
 	const struct incoming *m = wire->incoming;
-	uint64_t max = message_max(wire);
+	uint64_t max = read_max(wire);
 
 	if (m && m->inflating)
 		return m->compressed_len + remaining > max + max / 1000 + INCOMPRESSIBLE;

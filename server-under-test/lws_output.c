@@ -4,10 +4,12 @@
  * within the frame otherwise.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/lws_engine.h"
 #include "server-under-test/metrics.h"
 #include "server-under-test/naive_frame.h"
@@ -133,6 +135,14 @@ static ssize_t send_some(struct wire *wire)
 	return n;
 }
 
+/* The defect slow_consumer_stalls_all: sending waits for the socket, and the loop with it. */
+static void wait_writable(const struct wire *wire)
+{
+	struct pollfd fd = { .fd = lws_get_socket_fd(wire->wsi), .events = POLLOUT };
+
+	poll(&fd, 1, -1);
+}
+
 bool lws_output_send(struct wire *wire)
 {
 	if (!lws_partial_buffered(wire->wsi))
@@ -146,9 +156,18 @@ bool lws_output_send(struct wire *wire)
 			return false;
 	}
 	wire->blocked = wire->count > 0 || lws_partial_buffered(wire->wsi);
+	if (wire->blocked && defect(slow_consumer_stalls_all))
+		wait_writable(wire);
 	if (wire->blocked)
 		lws_callback_on_writable(wire->wsi);
 	return true;
+}
+
+void wire_hold(struct wire *wire, bool hold)
+{
+	wire->held = hold;
+	if (!hold)
+		lws_wire_mark(wire);
 }
 
 bool lws_output_send_all(struct wire *wire)
@@ -182,7 +201,7 @@ static void add_later(struct wire *wire)
  */
 static void flush(struct wire *wire)
 {
-	if (!wire->open || wire->ending || lws_wire_library_failed(wire))
+	if (!wire->open || wire->ending || wire->held || lws_wire_library_failed(wire))
 		return;
 	if (wire->resting) {
 		add_later(wire);
@@ -218,6 +237,7 @@ static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
 	struct lws_engine *engine = prepare->data;
 
 	(void)events;
+	engine->more_reads = 0;
 	for (int pass = 0; engine->dirty && pass < LWS_FLUSHES_EACH_TURN; pass++) {
 		struct wire *wire = engine->dirty;
 		struct wire *next;

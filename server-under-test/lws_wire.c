@@ -3,15 +3,19 @@
  * library: that is the only way to learn that the peer answered, which the log needs. Nothing is ended within a call
  * of a service: what it asks for happens at the end of the loop turn, when no callback of the library is running.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "server-under-test/auth.h"
 #include "server-under-test/close_body.h"
+#include "server-under-test/defects.h"
 #include "server-under-test/limits.h"
 #include "server-under-test/lws_engine.h"
 #include "server-under-test/metrics.h"
+
+#define LEAK_BYTES (16u * 1024)
 
 void wire_set_user(struct wire *wire, void *user)
 {
@@ -181,6 +185,8 @@ int lws_wire_timed_out(struct wire *wire)
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 	int fd = lws_get_socket_fd(wire->wsi);
 
+	if (defect(heartbeat_ghost_kept) && wire->end->code == 4010)
+		return 0;
 	wire->ending = true;
 	if (!wire->close_sent || lws_partial_buffered(wire->wsi)) { /* it does not even read: nothing to wait for */
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
@@ -262,6 +268,16 @@ bool lws_wire_library_failed(struct wire *wire)
 	return true;
 }
 
+static void count_end(const struct conn_end *end)
+{
+	unsigned code = defect(metrics_closes_1000) ? 1000 : end->code;
+
+	if (code < METRICS_CODES_MAX)
+		metrics->closes[code]++;
+	if (end->clean || !defect(metrics_gauge_leaks))
+		metrics->connections_active--;
+}
+
 void lws_wire_over(struct wire *wire)
 {
 	ev_io_stop(wire->engine->server->loop, &wire->readable);
@@ -269,7 +285,6 @@ void lws_wire_over(struct wire *wire)
 		return;
 	wire->open = false;
 	wire->engine->websockets--;
-	metrics->connections_active--;
 	if (!wire->end && !lws_wire_library_failed(wire))
 		set_end(wire, 1006, INITIATOR_NETWORK, NULL, 0);
 	wire->closing = true;
@@ -278,10 +293,24 @@ void lws_wire_over(struct wire *wire)
 	lws_output_drop(wire);
 	metrics->send_queue_bytes -= (int64_t)wire->handed;
 	wire->handed = 0;
-	if (wire->end->code < METRICS_CODES_MAX)
-		metrics->closes[wire->end->code]++;
+	count_end(wire->end);
+	if (defect(descriptors_leak) && !wire->end->clean)
+		fcntl(lws_get_socket_fd(wire->wsi), F_DUPFD_CLOEXEC, 0);
 	wire->service->closed(wire, wire->end);
 	log_disconnect(wire->engine->server->log, &wire->info, wire->end);
+}
+
+/* The defect memory_leaks_per_connection: what is kept is never looked for. */
+static void leak(void)
+{
+	static void **kept;
+	void **memory = malloc(LEAK_BYTES);
+
+	if (!memory)
+		abort();
+	memset(memory, 'x', LEAK_BYTES);
+	*memory = kept;
+	kept = memory;
 }
 
 static void forget_dirty(struct wire *wire)
@@ -300,11 +329,14 @@ void lws_wire_free(struct wire *wire)
 {
 	if (!wire)
 		return;
+	if (defect(memory_leaks_per_connection))
+		leak();
 	forget_dirty(wire);
 	lws_input_stop(wire);
 	lws_output_drop(wire);
 	ev_io_stop(wire->engine->server->loop, &wire->readable);
-	limits_release(wire->info.ip);
+	if (!defect(limit_per_address_leaks) || (wire->end && wire->end->clean))
+		limits_release(wire->info.ip);
 	start_free(wire->start);
 	free(wire->end);
 	conn_info_fini(&wire->info);

@@ -91,8 +91,13 @@ struct store_ops {
 	 */
 	void (*session_claim)(struct store *store, const char *wanted, const char *fresh, const char *user,
 			      const char *conn, struct store_op *op);
-	/* Keeps what the record says, if conn still holds the session; ended: session_ttl runs from now. No answer. */
-	void (*session_save)(struct store *store, const struct session_record *record, const char *conn, bool ended);
+	/*
+	 * Keeps what the record says, if conn still holds the session; ended: session_ttl runs from now. op may be NULL;
+	 * otherwise it is answered when the record is kept, or with HUB_UNAVAILABLE when that is not known: a store that
+	 * is away keeps it later, when it is back.
+	 */
+	void (*session_save)(struct store *store, const struct session_record *record, const char *conn, bool ended,
+			     struct store_op *op);
 };
 
 extern const struct store_ops store_memory;

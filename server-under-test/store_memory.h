@@ -35,6 +35,7 @@ void memory_sessions_init(struct memory_sessions *sessions, struct store *store)
 void memory_sessions_fini(struct memory_sessions *sessions);
 void memory_session_claim(struct store *store, const char *wanted, const char *fresh, const char *user,
 			  const char *conn, struct store_op *op);
-void memory_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended);
+void memory_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended,
+			 struct store_op *op);
 
 #endif

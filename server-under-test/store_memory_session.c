@@ -5,6 +5,8 @@
  */
 #include "server-under-test/store_memory.h"
 
+#include "server-under-test/defects.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -142,6 +144,8 @@ void memory_session_claim(struct store *store, const char *wanted, const char *f
 
 	trim(sessions);
 	session = session_of(sessions, wanted, user);
+	if (defect(resume_refused_while_open) && session && session->conn)
+		session = NULL;
 	if (session && session->conn && strcmp(session->conn, conn) != 0) {
 		sessions->sink->taken_over(sessions->sink->arg, session->record.id, conn);
 		session = session_of(sessions, wanted, user); /* whoever held it may just have saved it a last time */
@@ -159,9 +163,8 @@ void memory_session_claim(struct store *store, const char *wanted, const char *f
 	free(record.cursors);
 }
 
-void memory_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended)
+static void session_save(struct memory_sessions *sessions, const struct session_record *record, const char *conn, bool ended)
 {
-	struct memory_sessions *sessions = &store->sessions;
 	struct kept_session *session = session_find(sessions, record->id);
 	struct session_cursor *cursors;
 
@@ -175,4 +178,14 @@ void memory_session_save(struct store *store, const struct session_record *recor
 	if (ended)
 		session_hold(sessions, session, NULL);
 	trim(sessions);
+}
+
+void memory_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended,
+			 struct store_op *op)
+{
+	const struct store_answer kept = { .status = HUB_OK };
+
+	session_save(&store->sessions, record, conn, ended);
+	if (op)
+		op->done(op, &kept);
 }

@@ -148,7 +148,8 @@ void redis_sessions_init(struct store *store);
 void redis_sessions_fini(struct store *store);
 void redis_session_claim(struct store *store, const char *wanted, const char *fresh, const char *user,
 			 const char *conn, struct store_op *op);
-void redis_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended);
+void redis_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended,
+			struct store_op *op);
 void redis_session_event(struct store *store, struct text payload);
 void redis_sessions_resync(struct store *store); /* saves what could not be saved, looks who holds the others */
 void redis_sessions_tick(struct store *store); /* refreshes those whose turn it is */

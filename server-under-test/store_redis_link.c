@@ -49,15 +49,8 @@ static void link_connected(struct redis_link *link)
 	link->ops->opened(link);
 }
 
-static void on_writable(struct ev_loop *loop, ev_io *io, int events)
+static void link_write(struct redis_link *link)
 {
-	struct redis_link *link = io->data;
-
-	(void)events;
-	if (!link->connected) {
-		link_connected(link);
-		return;
-	}
 	while (bytes_len(&link->out)) {
 		ssize_t n = send(link->fd, link->out.p + link->out.start, bytes_len(&link->out), MSG_NOSIGNAL);
 
@@ -71,7 +64,26 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int events)
 		}
 		bytes_consume(&link->out, (size_t)n);
 	}
-	ev_io_stop(loop, io);
+	ev_io_stop(link->loop, &link->writing);
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct redis_link *link = io->data;
+
+	(void)loop;
+	(void)events;
+	if (link->connected)
+		link_write(link);
+	else
+		link_connected(link);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	(void)events;
+	ev_prepare_stop(loop, prepare);
+	link_write(prepare->data);
 }
 
 static bool is_text(const struct redisReply *reply)
@@ -159,6 +171,9 @@ void redis_link_init(struct redis_link *link, struct ev_loop *loop, const struct
 	ev_init(&link->writing, on_writable);
 	link->reading.data = link;
 	link->writing.data = link;
+	ev_prepare_init(&link->flushing, on_prepare);
+	ev_set_priority(&link->flushing, 1); /* before the engine's */
+	link->flushing.data = link;
 }
 
 int redis_link_open(struct redis_link *link, const struct sockaddr *address, socklen_t address_len)
@@ -194,6 +209,7 @@ void redis_link_close(struct redis_link *link)
 		return;
 	ev_io_stop(link->loop, &link->reading);
 	ev_io_stop(link->loop, &link->writing);
+	ev_prepare_stop(link->loop, &link->flushing);
 	close(link->fd);
 	link->fd = -1;
 	link->connected = false;
@@ -216,7 +232,8 @@ void redis_link_send_raw(struct redis_link *link, redis_reply_fn fn, void *arg, 
 		link->silent = 0;
 	list_append(&link->waiting, &waiting->link);
 	bytes_append(&link->out, command, len);
-	ev_io_start(link->loop, &link->writing);
+	ev_io_start(link->loop, &link->writing); /* for what the socket does not take, or what comes after the flush */
+	ev_prepare_start(link->loop, &link->flushing);
 }
 
 void redis_link_send(struct redis_link *link, redis_reply_fn fn, void *arg, int count, const struct text *words)

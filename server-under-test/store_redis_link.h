@@ -32,6 +32,7 @@ struct redis_link {
 	int fd; /* negative: closed */
 	bool connected;
 	struct ev_io reading, writing;
+	struct ev_prepare flushing; /* before a client is told anything that rests on what is sent here */
 	struct bytes out;
 	struct redisReader *reader;
 	struct link waiting; /* commands whose answers are owed, oldest first */

@@ -135,7 +135,7 @@ static char *session_key(const struct store *store, const char *id)
 
 static void on_held(void *arg, const struct redisReply *reply);
 
-static void held_save(struct held *held);
+static void held_save(struct held *held, struct store_op *op);
 
 /* 1, or 0 and who holds it. What else came is no answer, and tried again at the next refresh. */
 static bool holder_read(const struct redisReply *reply, uint64_t *ret_ours, struct text *ret_holder)
@@ -156,14 +156,16 @@ static void held_taken(struct held *held, struct text holder)
 struct saving {
 	struct held *held;
 	unsigned change;
+	struct store_op *op; /* NULL: nobody waits */
 };
 
 static void on_saved(void *arg, const struct redisReply *reply)
 {
 	struct saving *saving = arg;
 	struct held *held = saving->held;
+	struct store_op *op = saving->op;
 	struct text holder;
-	uint64_t ours;
+	uint64_t ours = 0;
 
 	if (!held->dead && holder_read(reply, &ours, &holder)) {
 		if (!ours)
@@ -175,9 +177,13 @@ static void on_saved(void *arg, const struct redisReply *reply)
 	}
 	held_unref(held);
 	free(saving);
+	if (op && ours)
+		op->done(op, &(struct store_answer){ .status = HUB_OK });
+	else if (op)
+		store_redis_unavailable(op);
 }
 
-static void held_save(struct held *held)
+static void held_save(struct held *held, struct store_op *op)
 {
 	struct store *store = held->store;
 	struct saving *saving = malloc(sizeof(*saving));
@@ -189,7 +195,7 @@ static void held_save(struct held *held)
 
 	if (!saving)
 		abort();
-	*saving = (struct saving){ held, held->unsaved };
+	*saving = (struct saving){ held, held->unsaved, op };
 	held->refs++;
 	held_touch(held);
 	redis_call(store, on_saved, saving, 1, 8, words);
@@ -207,7 +213,7 @@ static void on_held(void *arg, const struct redisReply *reply)
 			held_taken(held, holder);
 		} else if (held->store->commands.connected) {
 			held->unsaved++;
-			held_save(held); /* Redis has lost it */
+			held_save(held, NULL); /* Redis has lost it */
 		}
 	}
 	held_unref(held);
@@ -245,7 +251,7 @@ void redis_sessions_resync(struct store *store)
 		struct held *held = LIST_ENTRY(store->held.next, struct held, link);
 
 		if (held->unsaved)
-			held_save(held); /* either moves it to the end of the list */
+			held_save(held, NULL); /* either moves it to the end of the list */
 		else
 			held_refresh(held);
 	}
@@ -265,7 +271,7 @@ void redis_sessions_tick(struct store *store)
 		else if (store->state != REDIS_UP)
 			return;
 		else if (held->unsaved)
-			held_save(held);
+			held_save(held, NULL);
 		else
 			held_refresh(held);
 	}
@@ -399,17 +405,23 @@ void redis_session_claim(struct store *store, const char *wanted, const char *fr
 	free(key);
 }
 
-void redis_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended)
+void redis_session_save(struct store *store, const struct session_record *record, const char *conn, bool ended,
+			struct store_op *op)
 {
 	struct held *held = held_find(store, text_from(record->id));
 
-	if (!held || held->ended || strcmp(held->conn, conn) != 0)
-		return; /* it is another's by now */
+	if (!held || held->ended || strcmp(held->conn, conn) != 0) { /* it is another's by now */
+		if (op)
+			store_redis_unavailable(op);
+		return;
+	}
 	free(held->record);
 	held->record = redis_record_write(record);
 	held->ended = ended;
 	if (++held->unsaved == 0)
 		held->unsaved = 1;
 	if (store->state == REDIS_UP)
-		held_save(held);
+		held_save(held, op);
+	else if (op)
+		store_redis_unavailable(op);
 }

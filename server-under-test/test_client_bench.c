@@ -15,7 +15,7 @@ struct wire {
 	struct server *server;
 	struct conn_info info;
 	void *user;
-	bool open, paused, closing;
+	bool open, paused, held, closing;
 	size_t queued;
 	char *lines[LINES_MAX];
 	unsigned said, heard;
@@ -92,6 +92,11 @@ static void deliver(struct wire *wire)
 		service_ws.message(wire, false, (const uint8_t *)message, strlen(message));
 		free(message);
 	}
+}
+
+void wire_hold(struct wire *wire, bool hold)
+{
+	wire->held = hold;
 }
 
 void wire_pause(struct wire *wire, bool pause)

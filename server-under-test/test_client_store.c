@@ -96,10 +96,11 @@ static void slow_claim(struct store *store, const char *wanted, const char *fres
 	question->texts[3] = strdup(conn);
 }
 
-static void slow_save(struct store *store, const struct session_record *record, const char *conn, bool ended)
+static void slow_save(struct store *store, const struct session_record *record, const char *conn, bool ended,
+		      struct store_op *op)
 {
 	saves++;
-	store_memory.session_save(store, record, conn, ended);
+	store_memory.session_save(store, record, conn, ended, op);
 }
 
 const struct store_ops store_slow = {

@@ -84,7 +84,14 @@ static const struct {
 	{ "--workers 2 --engine naive", NULL,
 	  "the naive engine is one process: leave out --workers, or use --engine lws" },
 	{ "--tls-cert x", NULL, "options --tls-cert and --tls-key go together: one of them is missing" },
-	{ "--engine lws --defect x", NULL, "option --defect needs --engine naive: the defects live there" },
+	{ "--defect quux", NULL, "there is no defect quux (--list-defects prints them)" },
+	{ "--defect rsv_ignored,resume_skip_one", NULL, "there is no defect resume_skip_one; the nearest is resume_skips_one" },
+	{ "--engine lws --defect rsv_ignored", NULL,
+	  "defect rsv_ignored lives in the engine naive, not in lws, which is asked for" },
+	{ "--engine naive --defect resume_skips_one", NULL,
+	  "defect resume_skips_one lives in the engine lws, not in naive, which is asked for" },
+	{ "--defect rsv_ignored,resume_skips_one", NULL,
+	  "defect resume_skips_one lives in the engine lws, not in naive, which the one before it lives in" },
 	{ "--auth-algorithm RS256", NULL,
 	  "option --auth-algorithm needs --auth-key: without a key no token is looked at" },
 	{ "--config FILE", "auth: {algorithm: HS256}",
@@ -278,7 +285,7 @@ static void test_table(void **state)
 /* --print-config is read back as the same. */
 static void test_print(void **state)
 {
-	char flags[] = "--port 0 --node \"ä'\\ --origins http://a,b --retention-time 1ms --auth-key k --window 7 --defect x";
+	char flags[] = "--port 0 --node \"ä'\\ --origins http://a,b --retention-time 1ms --auth-key k --window 7 --defect rsv_ignored";
 	char again[] = "--config FILE";
 	struct config config, other;
 	struct err err;

@@ -185,7 +185,7 @@ static void save(struct node *node, const char *id, const char *user, const char
 
 	snprintf(record.id, sizeof(record.id), "%s", id);
 	snprintf(record.user, sizeof(record.user), "%s", user);
-	node->ops->session_save(node->store, &record, conn, ended);
+	node->ops->session_save(node->store, &record, conn, ended, NULL);
 }
 
 static void sessions(void **state)

@@ -142,7 +142,7 @@ static void save(const char *id, const char *conn, uint64_t seq, bool ended)
 	struct session_record record = { .count = 2, .cursors = cursors };
 
 	snprintf(record.id, sizeof(record.id), "%s", id);
-	hub_session_save(bench.hub, &record, conn, ended);
+	hub_session_save(bench.hub, &record, conn, ended, NULL);
 }
 
 static struct watcher {
@@ -214,7 +214,7 @@ static void test_sessions_max(void **state)
 		claim(NULL, id, "", "conn", "new");
 		snprintf(record.id, sizeof(record.id), "%s", id);
 		record.count = 0;
-		hub_session_save(bench.hub, &record, "conn", true);
+		hub_session_save(bench.hub, &record, "conn", true, NULL);
 	}
 	claim("s0", "x", "", "conn", "new");
 	claim("s1", "x1", "", "conn", "resumed");
@@ -222,7 +222,7 @@ static void test_sessions_max(void **state)
 		snprintf(record.id, sizeof(record.id), "t%u", i);
 		claim(NULL, record.id, "", "conn", "new");
 		record.count = SESSION_CHANNELS_MAX;
-		hub_session_save(bench.hub, &record, "conn", true);
+		hub_session_save(bench.hub, &record, "conn", true, NULL);
 	}
 	claim("t0", "x2", "", "conn", "new");
 	snprintf(id, sizeof(id), "s%u", MEMORY_ENDED_MAX);

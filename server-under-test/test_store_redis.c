@@ -125,8 +125,13 @@ static void faults_amid_publishing(void **state)
 
 	attach_both(kit, "work");
 	for (unsigned i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
+		unsigned downs = node_count(&kit->nodes[0], NEWS_DOWN, NULL);
+
 		KIT_WAIT(kit, publishers_reach(publishers, (i + 1) * STEP));
+		KIT_WAIT(kit, both(kit, true));
 		fault_happens(kit, faults[i]);
+		if (faults[i] != FAULT_SCRIPTS)
+			KIT_WAIT(kit, node_count(&kit->nodes[0], NEWS_DOWN, NULL) > downs);
 	}
 	KIT_WAIT(kit, publishers_reach(publishers, TOTAL));
 	KIT_WAIT(kit, both(kit, true));
@@ -177,7 +182,7 @@ static void flushed(void **state)
 		assert_int_equal(node_count(&kit->nodes[n], NEWS_EPOCH, "flush"), 1);
 		assert_int_equal(node_count(&kit->nodes[n], NEWS_MESSAGE, "flush"), 3);
 	}
-	kit->nodes[0].ops->session_save(kit->nodes[0].store, &record, "c1", false);
+	kit->nodes[0].ops->session_save(kit->nodes[0].store, &record, "c1", false, NULL);
 	claim(kit, &kit->nodes[0], NULL, "barrier", "", "c0");
 	assert_true(claim(kit, &kit->nodes[1], "f1", "f2", "ann", "c2").resumed); /* kept by who held it */
 }
@@ -267,7 +272,7 @@ static void hangs(void **state)
 	assert_int_equal(attach(kit, &kit->nodes[1], "hang2").status, HUB_UNAVAILABLE);
 	assert_int_equal(range(kit, &kit->nodes[1], "hang", 1, 2, 2, 100).status, HUB_UNAVAILABLE);
 	assert_int_equal(claim(kit, &kit->nodes[1], "h1", "h2", "ann", "c2").status, HUB_UNAVAILABLE);
-	kit->nodes[0].ops->session_save(kit->nodes[0].store, &record, "c1", true); /* saved when it is back */
+	kit->nodes[0].ops->session_save(kit->nodes[0].store, &record, "c1", true, NULL); /* saved when it is back */
 	kill(kit->pid, SIGCONT);
 	KIT_WAIT(kit, both(kit, true));
 	got = publish(kit, &kit->nodes[0], "hang", "2", "again");

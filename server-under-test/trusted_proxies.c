@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server-under-test/defects.h"
 #include "server-under-test/handshake_rules.h"
 
 #define MAPPED_BITS 96 /* of ::ffff:0:0/96, where the addresses of IPv4 are */
@@ -131,7 +132,7 @@ void trusted_proxies_client(const struct trusted_proxies *proxies, const char *p
 	if (!address_parse(text_from(peer), client, &v4))
 		return;
 	address_print(client, ip);
-	if (!is_trusted(proxies, client))
+	if (!is_trusted(proxies, client) && !defect(security_forwarded_believed))
 		return;
 	for (unsigned i = field->count; i-- > 0;) {
 		struct text rest = field->v[i];

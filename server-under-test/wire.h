@@ -33,9 +33,11 @@ struct service {
 	void (*drained)(struct wire *wire);
 	/* It is over: conn and end are what the log gets. The wire must not be used after this. */
 	void (*closed)(struct wire *wire, const struct conn_end *end);
-	size_t (*message_max)(const struct config *config); /* octets; a longer one is closed with 1009 */
+	/* Octets; a longer one is closed with 1009. At most MESSAGE_UNLIMITED. */
+	size_t (*message_max)(const struct config *config);
 };
 
+#define MESSAGE_UNLIMITED (SIZE_MAX / 4) /* leaves room to reckon with */
 #define WIRE_LOW (64u * 1024) /* queued octets at or under which `drained` is called */
 
 extern const struct service service_echo;
@@ -56,6 +58,9 @@ void wire_send_copy(struct wire *wire, bool binary, const uint8_t *data, size_t 
 void wire_ping(struct wire *wire); /* a Ping, with a payload of one octet */
 /* Octets queued in this process that the socket has not taken. */
 size_t wire_queued(const struct wire *wire);
+
+/* What is queued stays queued until it is called with false. */
+void wire_hold(struct wire *wire, bool hold);
 
 /* No more messages until it is called with false; what the engine has read already is held back too. */
 void wire_pause(struct wire *wire, bool pause);

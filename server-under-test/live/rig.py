@@ -25,6 +25,7 @@ import plain
 import ws as wire
 
 SERVER = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 and not sys.argv[1].startswith("-") else None
+SANITIZED = bool(SERVER) and os.path.isfile(SERVER) and b"__asan_init" in open(SERVER, "rb").read()
 DEADLINE_S = wire.DEADLINE_S
 DRAIN_NOW = ("--drain-notice", "0", "--drain-spread", "0")
 NO_LIMITS = ("--rate-messages", "0", "--limit-handshakes", "0", "--limit-per-address", "0")
@@ -52,8 +53,12 @@ class Server:
 
     def read(self):
         for line in self.process.stdout:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                said = {"event": "(not JSON)", "line": line.decode(errors="replace")}
             with self.news:
-                self.lines.append(json.loads(line))
+                self.lines.append(said)
                 self.news.notify_all()
         with self.news:
             self.over = True
@@ -149,6 +154,7 @@ class Server:
         said = self.said()
         assert got == status, f"exit status {got}, not {status}: {said}"
         assert not said or not self.quiet, f"on standard error: {said}"
+        assert not self.logged("(not JSON)"), self.logged("(not JSON)")
         self.killed = True
 
     def __enter__(self):

@@ -14,8 +14,7 @@ import rig
 import ws as wire
 from rig import NO_LIMITS, Server, test
 
-SANITIZED = b"__asan_init" in open(rig.SERVER, "rb").read() if rig.SERVER else False
-GROWTH_MAX = (400 if SANITIZED else 48) << 20  # sanitizers keep what was freed
+GROWTH_MAX = (400 if rig.SANITIZED else 48) << 20  # sanitizers keep what was freed
 
 
 @contextlib.contextmanager

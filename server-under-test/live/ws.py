@@ -330,13 +330,15 @@ def until(what, deadline_s=None, pause_s=0.01):
 
 
 def dripping(ws, octets):
-    """Sends until the Close comes; its code."""
-    stop = threading.Event()
+    """Sends until the Close comes; its code. 1006 when it has not come by the deadline."""
+    stop, end = threading.Event(), time.monotonic() + DEADLINE_S
 
     def send():
         try:
-            while not stop.wait(0.05):
+            while not stop.wait(0.05) and time.monotonic() < end:
                 ws.send(octets())
+            if not stop.is_set():
+                ws.socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
 
