@@ -62,6 +62,8 @@ static void on_opened(struct wire *wire, const struct wire_opening *opening)
 	client_set_identity(client, opening->identity);
 	client->awaiting++; /* the session */
 	client_claim_session(client, opening);
+	if (defect(security_token_after_upgrade) && client->server->auth && !client->identity)
+		client_close(client, CLOSE_POLICY, "bad token");
 	client_check_pause(client);
 }
 

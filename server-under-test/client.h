@@ -21,6 +21,7 @@
 
 enum client_close {
 	CLOSE_UNSUPPORTED = 1003,
+	CLOSE_POLICY = 1008, /* only a deliberate bug says this */
 	CLOSE_INTERNAL = 1011,
 	CLOSE_TAKEN_OVER = 4000,
 	CLOSE_TOKEN_EXPIRED = 4001,

@@ -16,6 +16,7 @@
  *   hub_fill.c       older messages from the store into the ring
  *   hub_publish.c    requests: publish
  *   hub_history.c    requests: history
+ *   hub_defects.c    deliberate bugs
  */
 
 #define HUB_IDLE_S 60.0 /* a channel without subscribers stays attached this long */
@@ -147,6 +148,12 @@ void fill_fini(struct channel *channel);
 /* hub_publish.c */
 struct request *request_new(struct hub *hub, struct hub_op *op, struct text channel);
 struct hub_op *request_finish(struct request *request); /* frees it; the op to answer, or NULL when cancelled */
+void request_store(struct request *request, struct text data, struct text key); /* hands it to the store */
 void publishes_pass(struct channel *channel, bool all); /* answers those that were handed out here, or all */
+
+/* hub_defects.c */
+void defect_publish_swapped(struct request *request, struct text data, struct text key);
+bool defect_hand_swapped(struct channel *channel, struct subscription *subscription, struct message *message);
+void defect_hand_wastefully(struct channel *channel, struct subscription *subscription, const struct message *message);
 
 #endif

@@ -9,8 +9,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define SWAP_S 0.01
-
 struct request *request_new(struct hub *hub, struct hub_op *op, struct text channel)
 {
 	struct request *request = calloc(1, sizeof(*request));
@@ -118,53 +116,13 @@ static void on_published(struct store_op *op, const struct store_answer *answer)
 	list_append(&channel->publishes, &request->link);
 }
 
-static void store_publish(struct request *request, struct text data, struct text key)
+void request_store(struct request *request, struct text data, struct text key)
 {
 	struct hub *hub = request->hub;
 
 	if (defect(publish_key_ignored))
 		key.len = 0;
 	hub->ops->publish(hub->store, text_from(request->channel), data, key, &request->store);
-}
-
-/* The bug order_publisher_swapped: the first publish lets the next one pass, or goes when there is none soon. */
-static struct {
-	struct request *request; /* NULL: nobody is held back */
-	struct ev_timer timer;
-	char *texts; /* data, key */
-	size_t data_len, key_len;
-} held;
-
-static void release_held(struct ev_loop *loop, struct ev_timer *timer, int events)
-{
-	struct request *request = held.request;
-
-	(void)events;
-	ev_timer_stop(loop, timer);
-	held.request = NULL;
-	store_publish(request, text_of(held.texts, held.data_len), text_of(held.texts + held.data_len, held.key_len));
-	free(held.texts);
-}
-
-static void publish_swapped(struct request *request, struct text data, struct text key)
-{
-	struct ev_loop *loop = request->hub->loop;
-
-	if (held.request) {
-		store_publish(request, data, key);
-		release_held(loop, &held.timer, 0);
-		return;
-	}
-	held.request = request;
-	held.texts = malloc(data.len + key.len + 1);
-	if (!held.texts)
-		abort();
-	memcpy(held.texts, data.p, data.len);
-	memcpy(held.texts + data.len, key.len ? key.p : "", key.len);
-	held.data_len = data.len;
-	held.key_len = key.len;
-	ev_timer_init(&held.timer, release_held, SWAP_S, 0.);
-	ev_timer_start(loop, &held.timer);
 }
 
 void hub_publish(struct hub *hub, struct hub_op *op, struct text channel, struct text data, struct text key,
@@ -183,7 +141,7 @@ void hub_publish(struct hub *hub, struct hub_op *op, struct text channel, struct
 	request->ticket = hub->ticket;
 	request->store.done = on_published;
 	if (defect(order_publisher_swapped))
-		publish_swapped(request, data, key);
+		defect_publish_swapped(request, data, key);
 	else
-		store_publish(request, data, key);
+		request_store(request, data, key);
 }

@@ -398,7 +398,7 @@ static unsigned engine_lws_close_some(struct server *server, unsigned count, uns
 	unsigned closed = 0;
 
 	for (struct wire *wire = engine->wires; wire && closed < count; wire = wire->next) {
-		if (defect(drain_drops_queued))
+		if (defect(drain_drops_queued) && !wire->end)
 			lws_output_drop(wire);
 		closed += wire_close(wire, code, reason);
 	}

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -21,6 +22,14 @@ void store_redis_unavailable(struct store_op *op)
 	struct store_answer answer = { .status = HUB_UNAVAILABLE };
 
 	op->done(op, &answer);
+}
+
+double redis_clock_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* Between half and all of 100 ms, doubled for every attempt in vain. */

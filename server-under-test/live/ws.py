@@ -173,8 +173,10 @@ class Ws(Raw):
 
     def message(self):
         """(opcode, payload) of the next data message; Pings are answered, a Close raises."""
-        opcode, whole, packed = None, b"", False
+        opcode, whole, packed, end = None, b"", False, time.monotonic() + DEADLINE_S
         while True:
+            if time.monotonic() > end:  # Pings come for ever
+                raise TimeoutError("no whole message came")
             op, payload, fin, rsv1 = self.frame()
             if op == PING:
                 self.pings += 1
