@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 #include "server-under-test/defects.h"
-#include "server-under-test/store.h"
+#include "server-under-test/store/store.h"
 
 #define KEY_FILE_MAX (16 * 1024) /* bytes */
 #define RSA_BITS_MIN 2048 /* RFC 7518 3.3 */

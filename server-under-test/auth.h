@@ -1,8 +1,8 @@
 #ifndef SERVER_AUTH_H
 #define SERVER_AUTH_H
 
-#include "server-under-test/config.h"
-#include "server-under-test/text.h"
+#include "server-under-test/config/config.h"
+#include "server-under-test/base/text.h"
 
 #define AUTH_TOKEN_MAX 8192 /* bytes of a token that is looked at */
 #define AUTH_LEEWAY_S 5.0

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "server-under-test/err.h"
+#include "server-under-test/base/err.h"
 
 /* A row of defects.def. */
 enum defect_id {

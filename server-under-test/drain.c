@@ -5,7 +5,7 @@
 #include "server-under-test/drain.h"
 
 #include "server-under-test/defects.h"
-#include "server-under-test/door.h"
+#include "server-under-test/http/door.h"
 
 #define DRAIN_TICK_S 0.02
 

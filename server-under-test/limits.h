@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "server-under-test/config.h"
+#include "server-under-test/config/config.h"
 
 #define LIMITS_ADDRESSES_MAX 65536 /* addresses counted at once; beyond it an address is not counted */
 

@@ -3,7 +3,7 @@
 
 #include <ev.h>
 
-#include "server-under-test/err.h"
+#include "server-under-test/base/err.h"
 
 #define LISTENER_BACKLOG 4096
 #define LISTENER_KEEPALIVE_IDLE_S 25 /* of silence before the kernel asks whether the peer is there */

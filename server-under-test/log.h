@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server-under-test/err.h"
-#include "server-under-test/text.h"
+#include "server-under-test/base/err.h"
+#include "server-under-test/base/text.h"
 
 #define LOG_TEXT_MAX 256 /* bytes kept of a path, an Origin, a subprotocol, a user */
 #define LOG_ID_MAX 20

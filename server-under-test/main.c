@@ -7,7 +7,7 @@
 #include "server-under-test/limits.h"
 #include "server-under-test/metrics.h"
 #include "server-under-test/process.h"
-#include "server-under-test/trusted_proxies.h"
+#include "server-under-test/http/trusted_proxies.h"
 #include "server-under-test/workers.h"
 
 static int run(const struct config *config, struct err *err)

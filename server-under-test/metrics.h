@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server-under-test/bytes.h"
+#include "server-under-test/base/bytes.h"
 
 #define METRICS_CODES_MAX 5000 /* close codes are below */
 #define METRICS_STATUS_MAX 600 /* HTTP statuses are below */

@@ -13,10 +13,10 @@
 
 #include "server-under-test/auth.h"
 #include "server-under-test/drain.h"
-#include "server-under-test/hub.h"
+#include "server-under-test/hub/hub.h"
 #include "server-under-test/limits.h"
 #include "server-under-test/metrics.h"
-#include "server-under-test/store.h"
+#include "server-under-test/store/store.h"
 #include "server-under-test/tls.h"
 
 static const int signums[] = { SIGTERM, SIGUSR2, SIGINT, SIGHUP };

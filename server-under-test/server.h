@@ -4,8 +4,8 @@
 #include <ev.h>
 #include <stdbool.h>
 
-#include "server-under-test/config.h"
-#include "server-under-test/err.h"
+#include "server-under-test/config/config.h"
+#include "server-under-test/base/err.h"
 #include "server-under-test/listener.h"
 #include "server-under-test/log.h"
 

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server-under-test/bytes.h"
+#include "server-under-test/base/bytes.h"
 #include "server-under-test/log.h"
 #include "server-under-test/tls_context.h"
 

@@ -3,8 +3,8 @@
 
 #include <ev.h>
 
-#include "server-under-test/config.h"
-#include "server-under-test/err.h"
+#include "server-under-test/config/config.h"
+#include "server-under-test/base/err.h"
 
 /*
  * TLS in front of everything: takes the accepted socket, does the TLS handshake, and gives the engine one end of a

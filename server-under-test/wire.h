@@ -1,7 +1,7 @@
 #ifndef SERVER_WIRE_H
 #define SERVER_WIRE_H
 
-#include "server-under-test/frame.h"
+#include "server-under-test/hub/frame.h"
 #include "server-under-test/log.h"
 
 /*

@@ -1,8 +1,8 @@
 #ifndef SERVER_WORKERS_H
 #define SERVER_WORKERS_H
 
-#include "server-under-test/config.h"
-#include "server-under-test/err.h"
+#include "server-under-test/config/config.h"
+#include "server-under-test/base/err.h"
 
 /*
  * Serves with config->workers processes, which share the port (SO_REUSEPORT, one listening socket each, opened here: the

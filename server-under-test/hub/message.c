@@ -1,0 +1,51 @@
+/* The one place where a channel's message becomes JSON and a frame, so that no subscriber costs another copy of it. */
+#include "server-under-test/hub/message.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEQ_DIGITS_MAX 20
+
+struct message *message_make(const char *channel, const char *epoch, const struct stored *stored)
+{
+	char seq[SEQ_DIGITS_MAX + 1];
+	struct text pieces[] = {
+		text_from("{\"type\":\"message\",\"channel\":\""), text_from(channel), text_from("\",\"epoch\":\""),
+		text_from(epoch), text_from("\",\"seq\":"), { 0 }, text_from(",\"data\":"), stored->data, text_from("}"),
+	};
+	struct message *message;
+
+	if (stored->message)
+		return message_ref(stored->message);
+	snprintf(seq, sizeof(seq), "%llu", (unsigned long long)stored->seq);
+	pieces[5] = text_from(seq);
+	message = malloc(sizeof(*message) + stored->key.len);
+	if (!message)
+		abort();
+	*message = (struct message){ .refs = 1, .seq = stored->seq, .at_s = stored->at_s, .data_len = stored->data.len,
+				     .key_len = stored->key.len };
+	for (size_t i = 0; i < 7; i++)
+		message->data_start += pieces[i].len;
+	message->frame = frame_join(pieces, sizeof(pieces) / sizeof(pieces[0]));
+	if (stored->key.len)
+		memcpy(message->key, stored->key.p, stored->key.len);
+	return message;
+}
+
+struct message *message_ref(struct message *message)
+{
+	message->refs++;
+	return message;
+}
+
+void message_unref(struct message *message)
+{
+	if (!message)
+		return;
+	assert(message->refs > 0);
+	if (--message->refs > 0)
+		return;
+	frame_unref(message->frame);
+	free(message);
+}
