@@ -51,7 +51,23 @@ static void keep_alive(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 }
 
-/* False: nobody is waiting. */
+/* The socket stays readable: without a rest the loop would turn as fast as it can until somebody leaves. */
+static void rest(struct listener *listener)
+{
+	ev_io_stop(listener->loop, &listener->io);
+	ev_timer_set(&listener->rest, LISTENER_REST_S, 0.);
+	ev_timer_start(listener->loop, &listener->rest);
+}
+
+static void on_rested(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct listener *listener = timer->data;
+
+	(void)events;
+	ev_io_start(loop, &listener->io);
+}
+
+/* False: nobody is waiting, or there is no room for who is. */
 static bool accept_one(struct listener *listener)
 {
 	union address peer;
@@ -60,6 +76,10 @@ static bool accept_one(struct listener *listener)
 	int one = 1;
 	int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+		rest(listener);
+		return false;
+	}
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -166,6 +186,8 @@ void listener_watch(struct listener *listener, struct ev_loop *loop)
 	listener->loop = loop;
 	ev_io_init(&listener->io, on_readable, listener->fd, EV_READ);
 	listener->io.data = listener;
+	ev_timer_init(&listener->rest, on_rested, 0., 0.);
+	listener->rest.data = listener;
 	ev_io_start(loop, &listener->io);
 }
 
@@ -173,8 +195,10 @@ void listener_stop(struct listener *listener)
 {
 	if (listener->fd < 0)
 		return;
-	if (listener->loop)
+	if (listener->loop) {
 		ev_io_stop(listener->loop, &listener->io);
+		ev_timer_stop(listener->loop, &listener->rest);
+	}
 	close(listener->fd);
 	listener->fd = -1;
 }

@@ -9,12 +9,14 @@
 #define LISTENER_KEEPALIVE_IDLE_S 25 /* of silence before the kernel asks whether the peer is there */
 #define LISTENER_KEEPALIVE_INTERVAL_S 5
 #define LISTENER_KEEPALIVE_COUNT 2
+#define LISTENER_REST_S 0.1 /* without accepting, when no descriptor or memory is left */
 
 /* The listening socket, shared by the engines so that ports, refusals and the end of accepting are the same for all. */
 struct listener {
 	int fd; /* -1: closed */
 	unsigned port;
 	ev_io io;
+	ev_timer rest;
 	struct ev_loop *loop; /* NULL: not watched */
 	void (*on_accept)(void *arg, int fd, const char *ip); /* takes over fd, which is non-blocking */
 	void *arg;

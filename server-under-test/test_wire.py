@@ -125,6 +125,26 @@ class Wire(unittest.TestCase):
                     self.closed_with(conn, code)
                     self.assertEqual(conn.rest(), b"")
 
+    def test_deflate_parameters_are_repeated(self):
+        ours = b"permessage-deflate; client_no_context_takeover"
+        message = b"abcdefgh" * 1000
+        answers = {  # the offer: what is answered, and whether we compress then
+            b"permessage-deflate; server_no_context_takeover": (ours + b"; server_no_context_takeover", True),
+            b"permessage-deflate; server_max_window_bits=15": (ours + b"; server_max_window_bits=15", True),
+            b"permessage-deflate; server_max_window_bits=8; client_max_window_bits=12":
+                (ours + b"; server_max_window_bits=8", False),
+            b"permessage-deflate; server_max_window_bits=16, permessage-deflate": (ours, True),
+        }
+        with self.start() as server:
+            for offer, (answer, compressed) in answers.items():
+                with server.connect() as conn:
+                    head = conn.head(REQUEST + b"Sec-WebSocket-Extensions: " + offer + b"\r\n\r\n")
+                    self.assertIn(b"\r\nSec-WebSocket-Extensions: " + answer + b"\r\n", head)
+                    conn.send(packed(1, deflated(message)))
+                    first, body = conn.frame()
+                    self.assertEqual(first, 0x81 | (RSV1 if compressed else 0), offer)
+                    self.assertEqual(unpacked(first, body), (1, message))
+
     def test_announced_length(self):
         cases = (head_of(0x82, 1001), head_of(0x82, 1 << 62), frame(1, b"x" * 600, False) + head_of(0x80, 401))
         with self.start("--echo-max", "1000") as server:

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,9 @@
 #include "server-under-test/tls_context.h"
 
 #define LINGER_S 2.0 /* after our FIN, for the peer's */
+#define STALL_S 5.0 /* without the peer taking anything, after which it is seen whether the engine is still there */
 #define CHUNK (16 * 1024) /* octets moved at once: a TLS record */
+#define READS_EACH_TURN 64 /* of a peer who sends faster than we decrypt */
 
 struct bridge {
 	struct bridge *next, *prev;
@@ -28,10 +31,11 @@ struct bridge {
 	int outer; /* the accepted socket */
 	int inner; /* our end of the pair; -1: still in the TLS handshake */
 	ev_io outer_io, inner_io;
-	ev_timer deadline; /* for the TLS handshake, later for the peer's FIN */
+	ev_timer deadline; /* for the TLS handshake, later for a peer who takes nothing, and for the peer's FIN */
 	struct bytes up; /* decrypted, the engine has not taken it */
 	struct bytes down; /* the engine's, TLS has not taken it */
 	bool read_wants_write, write_wants_read, write_blocked;
+	bool moved; /* the peer took something since the deadline was set */
 	bool outer_ended; /* the peer's FIN or close_notify was read */
 	bool inner_ended; /* the engine's FIN was read */
 	bool inner_told; /* the engine got a FIN */
@@ -166,7 +170,7 @@ static bool pump_up(struct bridge *bridge)
 
 	empty_up(bridge);
 	bridge->read_wants_write = false;
-	while (!bridge->outer_ended && bytes_len(&bridge->up) < TLS_BUFFER_MAX) {
+	for (int i = 0; i < READS_EACH_TURN && !bridge->outer_ended && bytes_len(&bridge->up) < TLS_BUFFER_MAX; i++) {
 		int n;
 
 		ERR_clear_error();
@@ -205,6 +209,7 @@ static bool empty_down(struct bridge *bridge)
 		n = SSL_write(bridge->ssl, down->p + down->start, (int)bytes_len(down));
 		if (n > 0) {
 			bytes_consume(down, (size_t)n);
+			bridge->moved = true;
 			continue;
 		}
 		switch (SSL_get_error(bridge->ssl, n)) {
@@ -265,6 +270,25 @@ static bool finish(struct bridge *bridge)
 	return true;
 }
 
+/* While the peer takes nothing the engine is not read, and the end of it not seen. */
+static bool engine_ended(const struct bridge *bridge)
+{
+	struct pollfd inner = { .fd = bridge->inner };
+
+	return bridge->inner_ended || (poll(&inner, 1, 0) > 0 && (inner.revents & (POLLHUP | POLLERR)));
+}
+
+/* Starts or stops the clock for a peer who takes nothing. */
+static void watch_stall(struct bridge *bridge)
+{
+	if (bridge->finished)
+		return;
+	if (!bridge->write_blocked && !bridge->write_wants_read)
+		ev_timer_stop(bridge->tls->loop, &bridge->deadline);
+	else if (!ev_is_active(&bridge->deadline))
+		set_deadline(bridge, STALL_S);
+}
+
 static void pump(struct bridge *bridge)
 {
 	bool read, write;
@@ -279,6 +303,7 @@ static void pump(struct bridge *bridge)
 	read = !bridge->inner_ended && bytes_len(&bridge->down) == 0;
 	write = bytes_len(&bridge->up) > 0 && !bridge->inner_gone;
 	watch(bridge, &bridge->inner_io, bridge->inner, (read ? EV_READ : 0) | (write ? EV_WRITE : 0));
+	watch_stall(bridge);
 }
 
 static void open_bridge(struct bridge *bridge)
@@ -329,11 +354,20 @@ static void on_event(struct ev_loop *loop, ev_io *io, int events)
 		pump(bridge);
 }
 
+/* A slow peer may take its time while there is an engine that judges it; what an engine left behind must go on. */
 static void on_deadline(struct ev_loop *loop, ev_timer *timer, int events)
 {
+	struct bridge *bridge = timer->data;
+	bool open = bridge->inner >= 0 && !bridge->finished;
+
 	(void)loop;
 	(void)events;
-	bridge_free(timer->data);
+	if (open && (bridge->moved || !engine_ended(bridge))) {
+		bridge->moved = false;
+		set_deadline(bridge, STALL_S);
+		return;
+	}
+	bridge_free(bridge);
 }
 
 void tls_accept(struct tls *tls, int fd, const char *ip, void (*on_open)(void *arg, int fd, const char *ip), void *arg)

@@ -205,10 +205,15 @@ void client_slow_consumer(struct client *client)
 	client_abort(client, CLOSE_SLOW_CONSUMER, "slow consumer");
 }
 
-static bool input_waits(const struct client *client)
+bool client_waits_for_store(const struct client *client)
 {
 	return client->awaiting || client->publishes >= CLIENT_PUBLISHES_MAX ||
-	       client->publish_bytes >= CLIENT_PUBLISH_BYTES_MAX || wire_queued(client->wire) > CLIENT_QUEUE_MAX;
+	       client->publish_bytes >= CLIENT_PUBLISH_BYTES_MAX;
+}
+
+static bool input_waits(const struct client *client)
+{
+	return client_waits_for_store(client) || wire_queued(client->wire) > CLIENT_QUEUE_MAX;
 }
 
 /*

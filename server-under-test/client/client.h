@@ -82,6 +82,7 @@ struct client {
 	ev_timer timer; /* at the earliest of the times below; INFINITY: none */
 	double ping_due_s;
 	double pong_due_s; /* a Ping is unanswered */
+	uint64_t pong_sent; /* messages that had left when pong_due_s was set */
 	double expires_s; /* the token, with the leeway */
 	double slow_due_s; /* slow_consumer_grace_s after the queue rose above slow_consumer_bytes */
 	double save_due_s; /* the session has changed */
@@ -128,6 +129,7 @@ void client_close(struct client *client, enum client_close code, const char *rea
 void client_abort(struct client *client, enum client_close code, const char *reason);
 void client_slow_consumer(struct client *client);
 void client_check_pause(struct client *client);
+bool client_waits_for_store(const struct client *client);
 
 /* client_dispatch.c: one message, told when it came. */
 void client_message(struct client *client, const uint8_t *data, size_t len, double now_s);

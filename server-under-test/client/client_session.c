@@ -178,10 +178,15 @@ static void on_kept(struct store_op *op, const struct store_answer *answer)
 	(void)answer; /* a store that is away keeps it later */
 	list_remove(&saving->link);
 	free(saving);
-	if (client && list_empty(&client->savings))
+	if (!client)
+		return;
+	client->awaiting--;
+	if (list_empty(&client->savings))
 		wire_hold(client->wire, false);
+	client_check_pause(client);
 }
 
+/* Input waits meanwhile: each writes the whole record, which is thousands of times what asks for it. */
 void client_changed_for_good(struct client *client)
 {
 	struct client_saving *saving = calloc(1, sizeof(*saving));
@@ -191,9 +196,11 @@ void client_changed_for_good(struct client *client)
 	saving->op.done = on_kept;
 	saving->client = client;
 	list_append(&client->savings, &saving->link);
+	client->awaiting++;
 	client->changed = true;
 	wire_hold(client->wire, true);
 	save(client, false, &saving->op);
+	client_check_pause(client);
 }
 
 void client_forget_savings(struct client *client)

@@ -56,21 +56,35 @@ static double ping_interval_s(const struct client *client)
 	return defect(heartbeat_rare) ? 4 * interval_s : interval_s;
 }
 
+static void expect_pong(struct client *client, double now_s)
+{
+	client->pong_due_s = now_s + client->server->config->heartbeat_timeout_s;
+	client->pong_sent = wire_info(client->wire)->sent;
+}
+
+/*
+ * We do not read, and it is no fault of the peer's: the store keeps us waiting, or the peer takes what is queued, if
+ * slowly.
+ */
+static bool is_deaf(const struct client *client)
+{
+	if (!client->paused)
+		return false;
+	return client_waits_for_store(client) || !isinf(client->resume_due_s) ||
+	       wire_info(client->wire)->sent != client->pong_sent;
+}
+
 static void run_heartbeat(struct client *client, double now_s)
 {
-	const struct config *config = client->server->config;
-
-	bool deaf = client->paused && wire_queued(client->wire) <= CLIENT_QUEUE_MAX;
-
-	if (now_s >= client->pong_due_s && deaf) /* we wait for the store and do not read: no fault of the peer's */
-		client->pong_due_s = now_s + config->heartbeat_timeout_s;
+	if (now_s >= client->pong_due_s && is_deaf(client))
+		expect_pong(client, now_s);
 	if (now_s >= client->pong_due_s) {
 		heartbeat_missed(client);
 	} else if (now_s >= client->ping_due_s) {
 		wire_ping(client->wire);
 		client->ping_due_s = now_s + ping_interval_s(client);
 		if (isinf(client->pong_due_s) && !defect(heartbeat_unchecked))
-			client->pong_due_s = now_s + config->heartbeat_timeout_s;
+			expect_pong(client, now_s);
 	}
 }
 

@@ -72,6 +72,30 @@ static void test_heartbeat(void **state)
 	wire_expect(1, NULL);
 }
 
+/* Who is not read because of what it is sent has its time while that leaves, and no longer. */
+static void test_heartbeat_of_a_slow_reader(void **state)
+{
+	double now_s = client_now();
+
+	(void)state;
+	wire_open(1, "", "", NULL);
+	wire_set_queued(1, CLIENT_QUEUE_MAX + 1);
+	wire_say(1, PING);
+	assert_true(wire_is_paused(1));
+	wire_forget(1);
+	client_run_timers(wire_client(1), now_s + 26);
+	wire_expect(1, "ping");
+	for (unsigned i = 1; i <= 3; i++) {
+		wire_info(wire_client(1)->wire)->sent++;
+		wire_set_queued(1, i == 3 ? CLIENT_QUEUE_MAX : CLIENT_QUEUE_MAX + 1);
+		client_run_timers(wire_client(1), now_s + 26 + 11 * i);
+		wire_forget(1); /* perhaps the next Ping */
+		assert_true(wire_is_paused(1));
+	}
+	client_run_timers(wire_client(1), now_s + 26 + 44);
+	wire_expect(1, "abort 4010");
+}
+
 static void test_no_heartbeat(void **state)
 {
 	(void)state;
@@ -174,6 +198,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_expiry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_heartbeat, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_heartbeat_of_a_slow_reader, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_heartbeat, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_consumer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rate, setup, teardown),

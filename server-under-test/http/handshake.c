@@ -118,8 +118,10 @@ static const char *body_fault(const struct handshake_request *r, const struct ht
 		some |= !text_equal(r->content_length.v[i], "0");
 	if (!some)
 		return NULL;
-	if (!route || !(route->methods & HTTP_POST) || method == HTTP_GET || method == HTTP_HEAD || upgrade_asked(r))
+	if (method == HTTP_GET || method == HTTP_HEAD || upgrade_asked(r))
 		return "a request with a body";
+	if (!route || !(route->methods & method))
+		return NULL; /* 404 or 405: it is not read, and the connection ends */
 	if (r->transfer_encoding.count > 0 && r->content_length.count > 0)
 		return "both Content-Length and Transfer-Encoding";
 	if (r->content_length.count > 1)
@@ -304,7 +306,7 @@ static struct handshake_verdict judge_upgrade(const struct handshake_request *r,
 	}
 	v.status = 101;
 	v.key = r->key.count > 0 ? r->key.v[0] : text_of("", 0);
-	v.deflate = deflate_acceptable(&r->extensions);
+	v.deflate = deflate_choose(&r->extensions);
 	known = v.route->subprotocols ? v.route->subprotocols : &config->subprotocols;
 	v.subprotocol = choose_subprotocol(&r->protocol, known);
 	return v;
@@ -336,6 +338,6 @@ struct handshake_verdict handshake_judge(const struct handshake_request *r, cons
 {
 	struct handshake_verdict v = handshake_judge_routes(r, config, &naive_routes);
 
-	v.deflate = false;
+	v.deflate.accepted = false;
 	return v.status == 101 && refusing ? refuse(v, 503, "the server is draining") : v;
 }

@@ -29,6 +29,13 @@ struct handshake_request {
 	struct field_lines authorization, cookie, last_event_id, forwarded_for, expect;
 };
 
+/* What is agreed of permessage-deflate (RFC 7692 7.1). */
+struct deflate_answer {
+	bool accepted;
+	bool server_no_context_takeover; /* asked for, so the answer repeats it */
+	unsigned server_max_window_bits; /* likewise; 0: not asked for */
+};
+
 /* status 101: open the WebSocket; 200: answer the plain HTTP resource; anything else: refuse with it. */
 struct handshake_verdict {
 	unsigned status;
@@ -43,7 +50,7 @@ struct handshake_verdict {
 	struct text key; /* status 101: the text to hash */
 	struct text query; /* without the ? */
 	struct text subprotocol; /* status 101: chosen from the offer, len 0 for none */
-	bool deflate; /* status 101: permessage-deflate was offered with parameters that the engine can honour */
+	struct deflate_answer deflate; /* status 101: to an offer of permessage-deflate that the engine can honour */
 };
 
 /*

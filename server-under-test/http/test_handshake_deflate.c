@@ -1,4 +1,4 @@
-/* Offers of permessage-deflate: which can be answered without a parameter. */
+/* Offers of permessage-deflate: which are taken, and what the answer repeats. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,8 @@
 static const struct {
 	const char *lines[2];
 	bool acceptable;
+	unsigned bits;
+	bool no_takeover;
 } rows[] = {
 	{ { NULL }, false },
 	{ { "permessage-deflate" }, true },
@@ -20,12 +22,15 @@ static const struct {
 	{ { "permessage-deflate; client_max_window_bits=\"10\"" }, true },
 	{ { "permessage-deflate; client_no_context_takeover" }, true },
 	{ { "permessage-deflate; client_no_context_takeover; client_max_window_bits" }, true },
-	{ { "permessage-deflate; server_max_window_bits=10" }, false },
-	{ { "permessage-deflate; server_max_window_bits=15" }, false },
-	{ { "permessage-deflate; server_no_context_takeover" }, false },
-	{ { "permessage-deflate; server_no_context_takeover, permessage-deflate" }, true },
-	{ { "permessage-deflate; server_max_window_bits=10, permessage-deflate; client_max_window_bits" }, true },
-	{ { "permessage-deflate; server_max_window_bits=10", "permessage-deflate" }, true },
+	{ { "permessage-deflate; server_max_window_bits=10" }, true, 10 },
+	{ { "permessage-deflate; server_max_window_bits=15" }, true, 15 },
+	{ { "permessage-deflate; server_no_context_takeover" }, true, 0, true },
+	{ { "permessage-deflate; server_no_context_takeover, permessage-deflate" }, true, 0, true },
+	{ { "permessage-deflate; server_max_window_bits=10, permessage-deflate; client_max_window_bits" }, true, 10 },
+	{ { "permessage-deflate; server_max_window_bits=10", "permessage-deflate" }, true, 10 },
+	{ { "permessage-deflate; server_max_window_bits=12; client_max_window_bits=12" }, true, 12 },
+	{ { "permessage-deflate; server_max_window_bits=7" }, false },
+	{ { "permessage-deflate; server_no_context_takeover=1, permessage-deflate" }, true },
 	{ { "x-webkit-deflate-frame, permessage-deflate" }, true },
 	{ { "x-webkit-deflate-frame" }, false },
 	{ { "permessage-deflatex" }, false },
@@ -56,7 +61,10 @@ static void test_rows(void **state)
 			assert_true(rule_extension_list(text_from(rows[i].lines[k])));
 			field_lines_add(&lines, text_from(rows[i].lines[k]));
 		}
-		if (deflate_acceptable(&lines) != rows[i].acceptable)
+		struct deflate_answer answer = deflate_choose(&lines);
+
+		if (answer.accepted != rows[i].acceptable || answer.server_max_window_bits != rows[i].bits ||
+		    answer.server_no_context_takeover != rows[i].no_takeover)
 			fail_msg("row %zu: %s", i, rows[i].lines[0]);
 	}
 }

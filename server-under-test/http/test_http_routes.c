@@ -184,7 +184,9 @@ static const struct row {
 	{ "POST /publish/c HTTP/1.1\r\n" HOST "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n" END, 0, 400 },
 	{ "POST /publish/c HTTP/1.1\r\n" UP V13 "Content-Length: 5\r\n" END, 0, 400 },
 	{ "GET /poll/c HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" END, 0, 400 },
-	{ "POST /nope HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" END, 0, 400 },
+	{ "POST /nope HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" END, 0, 404 },
+	{ "POST /healthz HTTP/1.1\r\n" HOST "Content-Length: 5\r\n" END, 0, 405 },
+	{ "POST /nope HTTP/1.1\r\n" UP V13 "Content-Length: 5\r\n" END, 0, 400 },
 };
 
 static struct config config = {
@@ -253,9 +255,9 @@ static void test_verdict(void **state)
 	assert_ptr_equal(v.route->service, &service_ws);
 	assert_true(text_equal(v.query, "a=b&window=5"));
 	assert_true(text_equal(v.subprotocol, "wsquall.v1"));
-	assert_true(v.deflate);
+	assert_true(v.deflate.accepted);
 	assert_true(v.origin_allowed);
-	assert_false(handshake_judge(&parser.request, &config, false).deflate);
+	assert_false(handshake_judge(&parser.request, &config, false).deflate.accepted);
 	assert_int_equal(handshake_judge(&parser.request, &config, false).status, 404);
 	http_parser_fini(&parser);
 }

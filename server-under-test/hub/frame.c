@@ -12,7 +12,6 @@
 #define FRAME_HEAD_MAX 10 /* octets, unmasked */
 #define FRAME_FIN_TEXT 0x81
 #define FRAME_RSV1 0x40 /* RFC 7692 6: this message is compressed */
-#define DEFLATE_WINDOW_BITS 15
 #define DEFLATE_MEM_LEVEL 8
 #define DEFLATE_TAIL 4 /* RFC 7692 7.2.1: the octets 00 00 ff ff at the end are not sent */
 #define DEFLATE_FLUSH_ROOM 16 /* what the flush may add to deflateBound */
@@ -100,7 +99,7 @@ static size_t compress_into(uint8_t *out, size_t room, const char *text, size_t 
 	static z_stream stream;
 	static bool ready;
 
-	if (!ready && deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -DEFLATE_WINDOW_BITS, DEFLATE_MEM_LEVEL,
+	if (!ready && deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -FRAME_DEFLATE_BITS, DEFLATE_MEM_LEVEL,
 				   Z_DEFAULT_STRATEGY) != Z_OK)
 		abort();
 	if (ready)

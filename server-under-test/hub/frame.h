@@ -7,6 +7,7 @@
 
 #include "server-under-test/base/text.h"
 
+#define FRAME_DEFLATE_BITS 15 /* the window that frame_deflated uses, RFC 7692 7.1.2.1 */
 #define FRAME_DEFLATE_MIN 128 /* payload octets below which compressing is not worth its price */
 
 /*

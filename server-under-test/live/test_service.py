@@ -3,6 +3,7 @@
 
 usage: test_service.py wsquall-server [WORD...]
 """
+import os
 import resource
 import signal
 import time
@@ -157,6 +158,26 @@ def descriptors_come_back_however_a_connection_ends():
                 ws.close()
             ws.drop(reset=number % 3 == 1)
         wire.until(lambda: server.metrics()["process_open_fds"] <= before)
+
+
+def cpu_s(server):
+    with open(f"/proc/{server.pid}/stat") as stat:
+        return sum(int(ticks) for ticks in stat.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+@test
+def without_descriptors_it_waits_and_does_not_spin():
+    with node() as server:
+        _, most = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (64, most))
+        raws = [server.raw() for _ in range(100)]
+        time.sleep(0.2)
+        before = cpu_s(server)
+        time.sleep(1)
+        assert cpu_s(server) - before < 0.5, "it spins"
+        for raw in raws:
+            raw.drop()
+        server.ws().nothing()
 
 
 @test

@@ -7,6 +7,7 @@ import ctypes
 import socket
 import struct
 import threading
+import time
 
 import rig
 import ws as wire
@@ -183,6 +184,36 @@ def ghosts_are_cleaned_up():
         finally:
             good.stop()
         assert good.code is None, good.code
+
+
+@test
+def who_reads_slowly_has_its_pings_in_time():
+    with Server(*NO_LIMITS, "--heartbeat-interval", "500ms", "--heartbeat-timeout", "2500ms") as server:
+        slow, talks = server.ws(rcvbuf=65536), server.ws(rcvbuf=65536)
+        slow.subscribe("c")
+        talks.subscribe("c")
+        for i in range(250):
+            assert server.http("/publish/c", "POST", {"data": "x" * 65536}).status == 200
+        talks.say({"type": "ping", "id": 1})  # the server stops reading it: too much is unsent
+        for i in range(1, 251):
+            assert slow.expect("message")["seq"] == talks.expect("message")["seq"] == i
+            time.sleep(0.025)
+        talks.expect("pong", id=1)
+        assert slow.pings > 2 and not server.logged("ws.heartbeat_timeout")
+
+
+@test
+def who_stops_reading_while_it_is_not_read_is_found():
+    with Server(*NO_LIMITS, "--heartbeat-interval", "300ms", "--heartbeat-timeout", "1s") as server:
+        ws = server.ws(rcvbuf=65536)
+        ws.subscribe("c")
+        for i in range(160):
+            assert server.http("/publish/c", "POST", {"data": "x" * 65536}).status == 200
+        ws.say({"type": "ping", "id": 1})  # the server stops reading it: too much is unsent
+        while server.metrics()["ws_send_queue_bytes"] > 1500000:
+            ws.frame()
+        end = server.log("ws.disconnect", conn=ws.conn)
+        assert (end["code"], end["clean"], end["initiator"]) == (4010, False, "server"), end
 
 
 @test

@@ -162,6 +162,23 @@ def peers_that_do_not_speak_tls():
 
 
 @test
+def a_peer_that_stops_reading_keeps_no_descriptors():
+    options = ("--slow-consumer-bytes", "64KiB", "--slow-consumer-grace", "100ms")
+    with secured(*options) as (server, _):
+        pub = server.ws(tls=context())
+        tls = context()
+        before, deaf = server.metrics(tls=tls)["process_open_fds"], []
+        for _ in range(5):
+            deaf.append(server.ws("/ws?window=0", tls=context(), rcvbuf=4096))
+            deaf[-1].subscribe("c")
+        for _ in range(40):
+            pub.publish("c", "x" * 400000)
+        server.log("ws.disconnect", 5, code=4008)
+        wire.until(lambda: server.metrics(tls=tls)["process_open_fds"] <= before, 30, 0.2)
+        pub.publish("c", 1)
+
+
+@test
 def sighup_without_tls_does_no_harm():
     with Server(*NO_LIMITS) as server:
         ws = server.ws()

@@ -13,7 +13,7 @@
 #include "server-under-test/lws/lws_engine.h"
 #include "server-under-test/lws/lws_plugin.h"
 
-#define REQUEST_MAX 512
+#define REQUEST_MAX 640
 #define OFFER "wsquall" /* the subprotocol of our request, by which the library finds its row */
 #define ROW_ECHO 0
 #define ROW_WS 1
@@ -166,34 +166,6 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
 	}
 }
 
-/*
- * permessage-deflate (RFC 7692) as the library is told of it: it answers the offer and lets RSV1 through, and the
- * payload comes as it is; lws_input.c inflates it. The peer keeps no context, so nothing is kept for it here.
- */
-static int on_extension(struct lws_context *context, const struct lws_extension *extension, struct lws *wsi,
-			enum lws_extension_callback_reasons reason, void *user, void *in, size_t len)
-{
-	static const struct lws_ext_options options[] = {
-		{ "client_no_context_takeover", EXTARG_NONE },
-		{ NULL, 0 },
-	};
-
-	(void)context;
-	(void)extension;
-	(void)wsi;
-	(void)len;
-	if (reason == LWS_EXT_CB_CONSTRUCT) {
-		*(void **)user = NULL;
-		*(const struct lws_ext_options **)in = options;
-	}
-	return 0;
-}
-
-static const struct lws_extension extensions[] = {
-	{ "permessage-deflate", on_extension, "permessage-deflate" },
-	{ NULL, NULL, NULL },
-};
-
 /* On a loop that is not its own the library looks at its timeouts only when a socket has something to do. */
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
@@ -228,7 +200,7 @@ static int context_make(struct lws_engine *engine, struct err *err)
 	struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols_of(engine),
-		.extensions = extensions,
+		.extensions = lws_deflate_extensions,
 		.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 			   LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES,
 		.foreign_loops = loops,
@@ -282,12 +254,16 @@ static void engine_lws_stop(struct server *server)
 /* The request that the library answers. The path, the Origin and the rest are no business of its. */
 static void write_request(struct bytes *out, const struct handshake_verdict *verdict)
 {
-	char head[REQUEST_MAX];
-	int len = snprintf(head, sizeof(head),
+	char head[REQUEST_MAX], extensions_field[LWS_EXTENSIONS_MAX] = "";
+	int len;
+
+	if (verdict->deflate.accepted)
+		lws_deflate_offer(extensions_field, &verdict->deflate);
+	len = snprintf(head, sizeof(head),
 			   "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %.*s\r\nSec-WebSocket-Protocol: %s\r\n%s\r\n",
 			   (int)verdict->key.len, verdict->key.p, OFFER,
-			   verdict->deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_no_context_takeover\r\n" : "");
+			   extensions_field);
 
 	bytes_append(out, head, (size_t)len);
 }
@@ -335,7 +311,9 @@ static void on_door_open(struct doors *doors, const struct door_opening *opening
 	struct bytes head = { 0 };
 
 	wire->service = opening->service ? opening->service : &service_echo;
-	wire->deflate = verdict->deflate;
+	wire->deflate = verdict->deflate.accepted && (!verdict->deflate.server_max_window_bits ||
+						    verdict->deflate.server_max_window_bits == FRAME_DEFLATE_BITS);
+	wire->inflate = verdict->deflate.accepted;
 	wire->start = calloc(1, sizeof(*wire->start));
 	if (!wire->start)
 		abort();

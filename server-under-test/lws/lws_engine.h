@@ -60,7 +60,8 @@ struct wire {
 	struct conn_info info;
 	bool dirty; /* it is in engine->dirty */
 	bool open; /* `opened` has been called, `closed` not yet */
-	bool deflate;
+	bool deflate; /* frames are sent compressed where it pays */
+	bool inflate; /* permessage-deflate was agreed */
 	bool paused; /* by the service */
 	bool held; /* by the service: nothing is sent */
 	bool stuck; /* the library holds the rest of a frame, see lws_output.c */
@@ -117,6 +118,7 @@ void lws_wire_mark(struct wire *wire); /* there is something to do at the end of
 void lws_output_init(struct lws_engine *engine);
 void lws_output_fini(struct lws_engine *engine);
 void lws_output_add(struct wire *wire, struct frame *frame); /* takes the reference */
+void lws_output_add_first(struct wire *wire, struct frame *frame); /* before what is queued */
 void lws_output_drop(struct wire *wire); /* what the library has not taken yet */
 /* Sends what the socket takes. False: the socket is of no use. */
 bool lws_output_send(struct wire *wire);
@@ -138,5 +140,10 @@ void lws_input_stop(struct wire *wire); /* forgets the message that is coming */
  */
 void lws_linger_start(struct lws_engine *engine, int fd);
 void lws_linger_stop_all(struct lws_engine *engine);
+
+extern const struct lws_extension lws_deflate_extensions[];
+#define LWS_EXTENSIONS_MAX 160
+/* The field, CRLF included, that makes the library give this answer. */
+void lws_deflate_offer(char field[LWS_EXTENSIONS_MAX], const struct deflate_answer *deflate);
 
 #endif

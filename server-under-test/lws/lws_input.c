@@ -239,7 +239,7 @@ static bool too_long(const struct wire *wire, uint64_t remaining)
 		return m->compressed_len + remaining > max + max / 1000 + INCOMPRESSIBLE;
 	if (m && m->begun)
 		return bytes_len(&m->data) + remaining > max;
-	return remaining > (wire->deflate ? max + max / 1000 + INCOMPRESSIBLE : max);
+	return remaining > (wire->inflate ? max + max / 1000 + INCOMPRESSIBLE : max);
 }
 
 /* A message that came in one piece is handed on from where the library has it. */

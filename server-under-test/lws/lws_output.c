@@ -42,16 +42,29 @@ static void queue_grow(struct wire *wire)
 	wire->capacity = capacity;
 }
 
-void lws_output_add(struct wire *wire, struct frame *frame)
+static void queue_put(struct wire *wire, struct frame *frame, bool in_front)
 {
 	if (wire->count == wire->capacity)
 		queue_grow(wire);
-	wire->queue[(wire->first + wire->count) & (wire->capacity - 1)] = frame;
+	if (in_front)
+		wire->first = (wire->first - 1) & (wire->capacity - 1);
+	wire->queue[(wire->first + (in_front ? 0 : wire->count)) & (wire->capacity - 1)] = frame;
 	wire->count++;
 	wire->queued += frame->len;
 	metrics->send_queue_bytes += (int64_t)frame->len;
 	if (wire_queued(wire) > WIRE_LOW)
 		wire->above_low = true;
+}
+
+void lws_output_add(struct wire *wire, struct frame *frame)
+{
+	queue_put(wire, frame, false);
+}
+
+/* What the queue holds are whole frames: of one that has left in part, the library has the rest. */
+void lws_output_add_first(struct wire *wire, struct frame *frame)
+{
+	queue_put(wire, frame, true);
 }
 
 /* The first frame leaves the queue. An idle connection keeps no ring. */

@@ -93,7 +93,7 @@ void wire_ping(struct wire *wire)
 {
 	if (!wire->open || wire->closing)
 		return;
-	lws_output_add(wire, frame_ref(wire->engine->ping));
+	lws_output_add_first(wire, frame_ref(wire->engine->ping)); /* else a slow reader would get it too late */
 	lws_wire_mark(wire);
 }
 
@@ -176,6 +176,7 @@ void wire_abort(struct wire *wire, unsigned code, const char *reason)
 	if (!wire->open || wire->end)
 		return;
 	lws_output_drop(wire);
+	wire->held = false; /* what it was held for is gone; the Close need not wait */
 	wire->aborted = true;
 	close_with(wire, code, reason, WIRE_ABORT_S);
 }
