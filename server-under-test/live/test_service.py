@@ -160,11 +160,6 @@ def descriptors_come_back_however_a_connection_ends():
         wire.until(lambda: server.metrics()["process_open_fds"] <= before)
 
 
-def cpu_s(server):
-    with open(f"/proc/{server.pid}/stat") as stat:
-        return sum(int(ticks) for ticks in stat.read().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
-
-
 @test
 def without_descriptors_it_waits_and_does_not_spin():
     with node() as server:
