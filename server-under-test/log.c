@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server-under-test/base/clock.h"
 #include "server-under-test/defects.h"
 
 /*
@@ -50,17 +51,9 @@ void log_close(struct log *log)
 	log->owns_fd = false;
 }
 
-static double monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 void conn_info_init(struct conn_info *info, struct log *log, const char *ip)
 {
-	*info = (struct conn_info){ .opened_s = monotonic_s() };
+	*info = (struct conn_info){ .opened_s = clock_monotonic_s() };
 	snprintf(info->id, sizeof(info->id), "%08x-%08x", log->boot, ++log->conns);
 	snprintf(info->ip, sizeof(info->ip), "%s", ip);
 }
@@ -248,7 +241,7 @@ void log_connect(struct log *log, struct conn_info *info)
 {
 	json_t *line = line_new(log, "ws.connect", info);
 
-	info->opened_s = monotonic_s();
+	info->opened_s = clock_monotonic_s();
 	json_object_set_new(line, "ip", json_or_null(info->ip));
 	json_object_set_new(line, "path", json_or_null(info->path));
 	json_object_set_new(line, "origin", json_or_null(info->origin));
@@ -289,7 +282,7 @@ void log_disconnect(struct log *log, const struct conn_info *info, const struct 
 	json_object_set_new(line, "reason", json_of(end->reason, reason_len));
 	json_object_set_new(line, "clean", json_boolean(end->clean));
 	json_object_set_new(line, "initiator", json_string(initiator_name(end->initiator)));
-	json_object_set_new(line, "duration_ms", json_integer((json_int_t)((monotonic_s() - info->opened_s) * 1000)));
+	json_object_set_new(line, "duration_ms", json_integer((json_int_t)((clock_monotonic_s() - info->opened_s) * 1000)));
 	json_object_set_new(line, "sent", json_integer((json_int_t)info->sent));
 	json_object_set_new(line, "received", json_integer((json_int_t)info->received));
 	line_write(log, line);

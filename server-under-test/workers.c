@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server-under-test/base/clock.h"
 #include "server-under-test/limits.h"
 #include "server-under-test/metrics.h"
 #include "server-under-test/process.h"
@@ -39,14 +40,6 @@ struct workers {
 	int exit_code;
 	sigset_t signals; /* handled here */
 };
-
-static double monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* In the child: what is the parent's goes, signals are the parent's business, and with the parent it ends. */
 static void child_settle(struct workers *workers, unsigned index, pid_t parent)
@@ -152,7 +145,7 @@ static void order_all(struct workers *workers, enum control control)
 /* May another one be started in place of one that died? */
 static bool respawn_allowed(struct workers *workers)
 {
-	double now = monotonic_s();
+	double now = clock_monotonic_s();
 	double *oldest = &workers->respawns_s[workers->respawns % WORKERS_RESPAWNS_MAX];
 
 	if (workers->respawns >= WORKERS_RESPAWNS_MAX && now - *oldest < RESPAWN_PERIOD_S)
@@ -167,7 +160,7 @@ static void give_up(struct workers *workers, int exit_code)
 {
 	note_exit(workers, exit_code);
 	workers->draining = true;
-	workers->killed_s = monotonic_s();
+	workers->killed_s = clock_monotonic_s();
 	kill_all(workers);
 }
 
@@ -221,10 +214,10 @@ static void begin_drain(struct workers *workers, int signum)
 	unsigned code = signum == SIGUSR2 ? 1012 : 1001;
 
 	if (workers->draining) {
-		workers->killed_s = monotonic_s() + WORKERS_GRACE_S;
+		workers->killed_s = clock_monotonic_s() + WORKERS_GRACE_S;
 	} else {
 		workers->draining = true;
-		workers->killed_s = monotonic_s() + workers->config->drain_timeout_s + WORKERS_GRACE_S;
+		workers->killed_s = clock_monotonic_s() + workers->config->drain_timeout_s + WORKERS_GRACE_S;
 		log_server_drain(&workers->log, code, (unsigned)metrics_connections_active());
 		for (unsigned i = 0; i < workers->count; i++)
 			listener_stop(&workers->all[i].listener);
@@ -235,7 +228,7 @@ static void begin_drain(struct workers *workers, int signum)
 static void wait_all(struct workers *workers)
 {
 	while (alive(workers) > 0) {
-		double left = fmax(workers->killed_s - monotonic_s(), 0);
+		double left = fmax(workers->killed_s - clock_monotonic_s(), 0);
 		struct timespec patience = { .tv_sec = (time_t)left, .tv_nsec = (long)((left - floor(left)) * 1e9) };
 		int signum = workers->draining ? sigtimedwait(&workers->signals, NULL, &patience) :
 						 sigwaitinfo(&workers->signals, NULL);
@@ -246,9 +239,9 @@ static void wait_all(struct workers *workers)
 			order_all(workers, CONTROL_RELOAD);
 		else if (signum > 0)
 			begin_drain(workers, signum);
-		else if (workers->draining && workers->killed_s <= monotonic_s()) {
+		else if (workers->draining && workers->killed_s <= clock_monotonic_s()) {
 			kill_all(workers);
-			workers->killed_s = monotonic_s() + WORKERS_GRACE_S;
+			workers->killed_s = clock_monotonic_s() + WORKERS_GRACE_S;
 		}
 	}
 }

@@ -2,7 +2,8 @@
 #include "server-under-test/base/table.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "server-under-test/base/random.h"
 
 #define TABLE_SIZE_MIN 16
 
@@ -89,8 +90,8 @@ void table_add(struct table *table, struct table_node *node)
 {
 	struct table_node **bucket;
 
-	if (!hash_key[0] && getrandom(hash_key, sizeof(hash_key), 0) != sizeof(hash_key))
-		abort();
+	if (!hash_key[0])
+		random_fill(hash_key, sizeof(hash_key));
 	if (table->count >= table->size)
 		table_grow(table);
 	node->hash = hash_of(node->key);

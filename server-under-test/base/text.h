@@ -54,4 +54,6 @@ static inline struct text text_trim(struct text t)
 	return t;
 }
 
+char *text_copy(struct text text); /* NUL-terminated, the caller frees it; out of memory ends the process */
+
 #endif

@@ -7,26 +7,9 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "server-under-test/auth.h"
 #include "server-under-test/defects.h"
-
-double client_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-double client_unix_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* The door has refused a window that is no number. */
 static unsigned window_of(const struct config *config, struct text query)
@@ -76,7 +59,7 @@ static void on_message(struct wire *wire, bool binary, const uint8_t *data, size
 	if (defect(heartbeat_any_traffic))
 		client->pong_due_s = INFINITY;
 	if (!binary) {
-		client_message(client, data, len, client_now());
+		client_message(client, data, len, clock_monotonic_s());
 		return;
 	}
 	metrics->messages_in[MESSAGE_TYPE_invalid]++;

@@ -1,6 +1,7 @@
 #ifndef SERVER_CLIENT_H
 #define SERVER_CLIENT_H
 
+#include "server-under-test/base/clock.h"
 #include "server-under-test/client/json_scan.h"
 #include "server-under-test/limits.h"
 #include "server-under-test/base/list.h"
@@ -59,7 +60,7 @@ struct client_claim;
 /*
  * One connection that speaks wsquall.v1, from the opening handshake until the wire says that it is over. While its
  * session, a subscribe or a history is awaited, its input waits: messages are handled in their order. Publishes are
- * sent on without waiting, for the hub keeps their order. Times are of client_now().
+ * sent on without waiting, for the hub keeps their order. Times are of clock_monotonic_s().
  */
 struct client {
 	struct wire *wire;
@@ -117,8 +118,6 @@ struct incoming {
 	struct scan_member fields[FIELD_COUNT];
 };
 
-double client_now(void); /* monotonic, seconds */
-double client_unix_now(void);
 
 /* client.c: the service, output and the end. */
 void client_send(struct client *client, struct frame *frame, enum message_type type); /* takes the frame over */

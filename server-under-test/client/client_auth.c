@@ -20,7 +20,7 @@ void client_set_identity(struct client *client, struct identity *identity)
 		return;
 	client->expires_s = INFINITY;
 	if (identity && !defect(security_expiry_ignored))
-		client->expires_s = client_now() + (identity->expires_at + AUTH_LEEWAY_S - client_unix_now());
+		client->expires_s = clock_monotonic_s() + (identity->expires_at + AUTH_LEEWAY_S - clock_unix_s());
 	client_arm(client);
 }
 
@@ -40,7 +40,7 @@ static struct identity *check(struct client *client, const struct scan_value *va
 	*ret_why = "the token is too long";
 	identity = NULL;
 	if (json_scan_string(value, buffer, AUTH_TOKEN_MAX, &token))
-		identity = auth_check(client->server->auth, token, client_unix_now(), ret_why);
+		identity = auth_check(client->server->auth, token, clock_unix_s(), ret_why);
 	free(buffer);
 	return identity;
 }

@@ -8,7 +8,7 @@
 
 static void on_ping(struct client *client, struct incoming *in)
 {
-	client_send(client, messages_pong(in->id, (uint64_t)(client_unix_now() * 1000)), MESSAGE_TYPE_pong);
+	client_send(client, messages_pong(in->id, (uint64_t)(clock_unix_s() * 1000)), MESSAGE_TYPE_pong);
 	client_observe(in->at_s);
 }
 
@@ -83,7 +83,7 @@ static bool read_id(struct incoming *in)
 
 void client_observe(double started_s)
 {
-	double took_s = client_now() - started_s;
+	double took_s = clock_monotonic_s() - started_s;
 
 	metrics_observe_duration(took_s > 0 && !defect(metrics_latency_zero) ? took_s : 0);
 }

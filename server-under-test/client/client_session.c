@@ -8,9 +8,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "server-under-test/auth.h"
+#include "server-under-test/base/random.h"
 #include "server-under-test/defects.h"
 
 #define FRESH_BYTES 16 /* of randomness in a session id */
@@ -94,7 +94,7 @@ static void save_again(struct table_node *node, void *arg)
 
 	(void)arg;
 	if (client->changed && !client->closing)
-		client_changed(client, client_now());
+		client_changed(client, clock_monotonic_s());
 }
 
 static void throw_out(struct table_node *node, void *arg)
@@ -278,7 +278,7 @@ static void on_claimed(struct store_op *op, const struct store_answer *answer)
 		hold(client, session);
 		log_connected(client);
 		welcome(client, answer->resumed);
-		client_start_heartbeat(client, client_now());
+		client_start_heartbeat(client, clock_monotonic_s());
 		if (answer->resumed)
 			client_restore(client, answer->session);
 	}
@@ -298,16 +298,6 @@ static bool session_id_ok(struct text id)
 	return id.len > 0 && id.len <= SESSION_ID_MAX;
 }
 
-static void fresh_id(char id[2 * FRESH_BYTES + 1])
-{
-	uint8_t bytes[FRESH_BYTES];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-		abort();
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
-
 void client_claim_session(struct client *client, const struct wire_opening *opening)
 {
 	struct client_claim *claim = calloc(1, sizeof(*claim));
@@ -322,7 +312,7 @@ void client_claim_session(struct client *client, const struct wire_opening *open
 	     cookie_value(opening->cookie, "wsquall_session", &wanted)) &&
 	    session_id_ok(wanted))
 		memcpy(claim->wanted, wanted.p, wanted.len);
-	fresh_id(claim->fresh);
+	random_hex(claim->fresh, FRESH_BYTES);
 	snprintf(claim->user, sizeof(claim->user), "%s", client->identity ? client->identity->subject : "");
 	snprintf(claim->conn, sizeof(claim->conn), "%s", wire_info(client->wire)->id);
 	holder = holder_of(claim->wanted);

@@ -101,7 +101,7 @@ static void sub_failed(struct client_sub *sub)
 	client_observe(sub->request->started_s);
 	if (sub->confirmed) {
 		client_send(client, messages_unsubscribed(MESSAGES_NULL, sub->name), MESSAGE_TYPE_unsubscribed);
-		client_changed(client, client_now());
+		client_changed(client, clock_monotonic_s());
 	}
 	sub_remove(sub);
 }
@@ -129,7 +129,7 @@ static void on_subscribed(struct subscription *subscription, const struct subscr
 	if (sub->request)
 		client_changed_for_good(client);
 	else
-		client_changed(client, client_now());
+		client_changed(client, clock_monotonic_s());
 	client_send(client,
 		    messages_subscribed(sub->request ? client_request_id(sub->request) : MESSAGES_NULL, sub->name, answer),
 		    MESSAGE_TYPE_subscribed);
@@ -155,7 +155,7 @@ static void on_epoch(struct subscription *subscription, const struct subscribed 
 		return;
 	sub->cursor = news->newest;
 	client_send(client, messages_subscribed(MESSAGES_NULL, sub->name, news), MESSAGE_TYPE_subscribed);
-	client_changed(client, client_now());
+	client_changed(client, clock_monotonic_s());
 }
 
 static void on_evicted(struct subscription *subscription)
@@ -287,7 +287,7 @@ static void tell_uncovered(struct client *client, const char *name)
 	snprintf(reason, sizeof(reason), "the token does not cover channel %s", name);
 	client_send(client, messages_unsubscribed(MESSAGES_NULL, name), MESSAGE_TYPE_unsubscribed);
 	client_error(client, MESSAGES_NULL, ERROR_FORBIDDEN, reason);
-	client_changed(client, client_now());
+	client_changed(client, clock_monotonic_s());
 }
 
 void client_drop_uncovered(struct client *client)

@@ -37,7 +37,7 @@ static void arm(struct client *client, double now_s)
 
 void client_arm(struct client *client)
 {
-	arm(client, client_now());
+	arm(client, clock_monotonic_s());
 }
 
 static void heartbeat_missed(struct client *client)
@@ -113,7 +113,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	client_run_timers(timer->data, client_now());
+	client_run_timers(timer->data, clock_monotonic_s());
 }
 
 void client_init_timers(struct client *client)
@@ -146,7 +146,7 @@ void client_watch_queue(struct client *client, double now_s)
 	if (!above) {
 		client->slow_due_s = INFINITY;
 	} else if (isinf(client->slow_due_s)) {
-		client->slow_due_s = client_now() + config->slow_consumer_grace_s;
+		client->slow_due_s = clock_monotonic_s() + config->slow_consumer_grace_s;
 		client_arm(client);
 	} else if (now_s >= client->slow_due_s) {
 		client_slow_consumer(client);

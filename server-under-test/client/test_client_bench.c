@@ -132,7 +132,7 @@ void wire_open(unsigned n, const char *query, const char *cookie, const char *to
 	*wire = (struct wire){ .server = &bench_server, .open = true };
 	conn_info_init(&wire->info, &bench_log, "127.0.0.1");
 	if (token)
-		opening.identity = auth_check(bench_server.auth, text_from(token), client_unix_now(), &why);
+		opening.identity = auth_check(bench_server.auth, text_from(token), clock_unix_s(), &why);
 	if (token && !opening.identity)
 		fail_msg("%s", why);
 	service_ws.opened(wire, &opening);
@@ -317,7 +317,7 @@ void bench_token(char token[1024], const char *subject, const char *channels, lo
 	assert_int_equal(jwt_new(&jwt), 0);
 	assert_int_equal(jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)KEY, sizeof(KEY) - 1), 0);
 	assert_int_equal(jwt_add_grant(jwt, "sub", subject), 0);
-	assert_int_equal(jwt_add_grant_int(jwt, "exp", (long)client_unix_now() + expires_in_s), 0);
+	assert_int_equal(jwt_add_grant_int(jwt, "exp", (long)clock_unix_s() + expires_in_s), 0);
 	if (channels)
 		assert_int_equal(jwt_add_grants_json(jwt, channels), 0);
 	text = jwt_encode_str(jwt);

@@ -208,7 +208,7 @@ static void test_restore_fails(void **state)
 /* Few acks are kept at once, many when there is time, the last one in any case. */
 static void test_saves(void **state)
 {
-	double now_s = client_now();
+	double now_s = clock_monotonic_s();
 	char ack[128];
 
 	(void)state;

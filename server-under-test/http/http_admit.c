@@ -1,23 +1,15 @@
 /* The refusals that depend on who asks and on how the server is, after those that depend on the request alone. */
 #include "server-under-test/http/http_admit.h"
 
-#include <time.h>
 
 #include "server-under-test/auth.h"
+#include "server-under-test/base/clock.h"
 #include "server-under-test/defects.h"
 #include "server-under-test/http/http_answer.h"
 #include "server-under-test/http/http_params.h"
 #include "server-under-test/http/http_route.h"
 #include "server-under-test/limits.h"
 #include "server-under-test/wire.h"
-
-static double monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 static void refuse(struct handshake_verdict *v, unsigned status, const char *why)
 {
@@ -77,7 +69,7 @@ static void check_limits(const struct server *server, const char *ip, struct han
 		[ADMIT_PER_ADDRESS] = { 429, "too many connections from this address" },
 		[ADMIT_FULL] = { 503, "the server is full" },
 	};
-	enum admission admission = limits_admit(server->config, ip, monotonic_s(), ret_retry_s);
+	enum admission admission = limits_admit(server->config, ip, clock_monotonic_s(), ret_retry_s);
 	const char *why = not_served(server, v->route);
 
 	if (admission != ADMIT_OK) {

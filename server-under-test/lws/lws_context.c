@@ -286,15 +286,6 @@ static void adopt(struct wire *wire, int fd, struct bytes *head)
 	engine->adopting = NULL;
 }
 
-static char *text_copy(struct text text)
-{
-	char *copy = strndup(text.len > 0 ? text.p : "", text.len);
-
-	if (!copy)
-		abort();
-	return copy;
-}
-
 /* Of the request-target. */
 static struct text path_of(const struct handshake_verdict *verdict)
 {

@@ -10,7 +10,8 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "server-under-test/base/random.h"
 
 struct kept_channel {
 	struct table_node node;
@@ -30,12 +31,7 @@ struct kept_key {
 
 static void new_epoch(char epoch[EPOCH_MAX + 1])
 {
-	uint8_t random[EPOCH_MAX / 2];
-
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		abort();
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(epoch + 2 * i, 3, "%02x", random[i]);
+	random_hex(epoch, EPOCH_MAX / 2);
 }
 
 static void key_forget(struct ring *ring, struct message *message)

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <sys/random.h>
 #include <unistd.h>
+
+#include "server-under-test/base/random.h"
 
 #define PASSWORD_MAX 512
 
@@ -24,14 +24,6 @@ void store_redis_unavailable(struct store_op *op)
 	op->done(op, &answer);
 }
 
-double redis_clock_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Between half and all of 100 ms, doubled for every attempt in vain. */
 static double backoff_s(unsigned attempts)
 {
@@ -40,8 +32,7 @@ static double backoff_s(unsigned attempts)
 
 	while (attempts-- && s < REDIS_BACKOFF_MAX_S)
 		s *= 2;
-	if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort();
+	random_fill(&random, sizeof(random));
 	if (s > REDIS_BACKOFF_MAX_S)
 		s = REDIS_BACKOFF_MAX_S;
 	return s * (0.5 + (random % 1000) / 2000.0);

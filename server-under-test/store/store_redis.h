@@ -153,7 +153,6 @@ void redis_session_save(struct store *store, const struct session_record *record
 void redis_session_event(struct store *store, struct text payload);
 void redis_sessions_resync(struct store *store); /* saves what could not be saved, looks who holds the others */
 void redis_sessions_tick(struct store *store); /* refreshes those whose turn it is */
-double redis_clock_s(void); /* monotonic */
 
 char *redis_record_write(const struct session_record *record); /* free() it */
 /* Sets the cursors, which are to be freed. false: it is none of ours, nothing to free. */

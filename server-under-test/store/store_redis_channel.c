@@ -7,7 +7,8 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
+
+#include "server-under-test/base/random.h"
 
 #define NUMBER_MAX 24
 
@@ -141,16 +142,13 @@ static struct text number(char place[NUMBER_MAX], uint64_t n)
 	return text_of(place, (size_t)snprintf(place, NUMBER_MAX, "%llu", (unsigned long long)n));
 }
 
+#define EPOCH_BYTES 8
+
 /* A name for an epoch that begins with this request, should one have to. */
 static struct text epoch_fresh(char place[EPOCH_MAX + 1])
 {
-	unsigned char random[8];
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		abort();
-	for (size_t i = 0; i < sizeof(random); i++)
-		snprintf(place + 2 * i, 3, "%02x", random[i]);
-	return text_of(place, 2 * sizeof(random));
+	random_hex(place, EPOCH_BYTES);
+	return text_of(place, 2 * EPOCH_BYTES);
 }
 
 static uint64_t idle_ms(const struct config *config)

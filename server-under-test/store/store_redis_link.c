@@ -12,8 +12,9 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "server-under-test/base/clock.h"
 
 #define READ_SIZE (64u * 1024)
 #define READS_EACH_TURN 16
@@ -247,15 +248,12 @@ void redis_link_send(struct redis_link *link, redis_reply_fn fn, void *arg, int 
 
 void redis_link_finish(struct redis_link *link, double timeout_s)
 {
-	struct timespec start, now;
+	double deadline_s = clock_monotonic_s() + timeout_s;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	while (link->connected && !list_empty(&link->waiting)) {
 		struct pollfd fd = { .fd = link->fd, .events = POLLIN | (bytes_len(&link->out) ? POLLOUT : 0) };
-		double left_s;
+		double left_s = deadline_s - clock_monotonic_s();
 
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left_s = timeout_s - (double)(now.tv_sec - start.tv_sec) - (double)(now.tv_nsec - start.tv_nsec) / 1e9;
 		if (left_s <= 0 || poll(&fd, 1, (int)(left_s * 1000) + 1) < 0)
 			return;
 		if (fd.revents & POLLOUT)

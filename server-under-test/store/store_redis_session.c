@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server-under-test/base/clock.h"
+
 #define NUMBER_MAX 24
 #define REFRESHES_EACH_TTL 3
 
@@ -26,18 +28,6 @@ struct held {
 	char *record; /* JSON */
 	char id[SESSION_ID_MAX + 1];
 };
-
-static char *copy(struct text text)
-{
-	char *p = malloc(text.len + 1);
-
-	if (!p)
-		abort();
-	if (text.len)
-		memcpy(p, text.p, text.len);
-	p[text.len] = '\0';
-	return p;
-}
 
 /* Not inlined: where it is called twice gcc 12 takes the second for a use after free at -O3. */
 __attribute__((noinline)) static void held_unref(struct held *held)
@@ -69,7 +59,7 @@ static struct held *held_find(struct store *store, struct text id)
 
 static void held_touch(struct held *held)
 {
-	held->refreshed_s = redis_clock_s();
+	held->refreshed_s = clock_monotonic_s();
 	list_remove(&held->link);
 	list_append(&held->store->held, &held->link);
 }
@@ -84,8 +74,8 @@ static struct held *held_new(struct store *store, const char *id, const char *us
 	held->refs = 1;
 	snprintf(held->id, sizeof(held->id), "%s", id);
 	snprintf(held->user, sizeof(held->user), "%s", user);
-	held->conn = copy(text_from(conn));
-	held->record = copy(record);
+	held->conn = text_copy(text_from(conn));
+	held->record = text_copy(record);
 	held->node.key = text_from(held->id);
 	list_init(&held->link);
 	table_add(&store->sessions, &held->node);
@@ -139,7 +129,7 @@ static bool holder_read(const struct redisReply *reply, uint64_t *ret_ours, stru
 
 static void held_taken(struct held *held, struct text holder)
 {
-	char *conn = copy(holder);
+	char *conn = text_copy(holder);
 
 	held_lost(held, conn);
 	free(conn);
@@ -251,7 +241,7 @@ void redis_sessions_resync(struct store *store)
 
 void redis_sessions_tick(struct store *store)
 {
-	double now = redis_clock_s(), ttl = store->config->session_ttl_s;
+	double now = clock_monotonic_s(), ttl = store->config->session_ttl_s;
 
 	for (size_t i = store->sessions.count; i > 0; i--) {
 		struct held *held = LIST_ENTRY(store->held.next, struct held, link);
@@ -382,7 +372,7 @@ void redis_session_claim(struct store *store, const char *wanted, const char *fr
 		abort();
 	claim->store = store;
 	claim->op = op;
-	claim->conn = copy(text_from(conn));
+	claim->conn = text_copy(text_from(conn));
 	snprintf(claim->fresh, sizeof(claim->fresh), "%s", fresh);
 	snprintf(claim->user, sizeof(claim->user), "%s", user);
 	if (!wanted || !wanted[0] || strlen(wanted) > SESSION_ID_MAX) {
