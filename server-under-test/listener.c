@@ -73,7 +73,7 @@ static bool accept_one(struct listener *listener)
 	union address peer;
 	socklen_t len = sizeof(peer);
 	char ip[INET6_ADDRSTRLEN] = "";
-	int one = 1;
+	int one = 1, unsent_max = LISTENER_UNSENT_MAX;
 	int fd = accept4(listener->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
@@ -83,6 +83,8 @@ static bool accept_one(struct listener *listener)
 	if (fd < 0)
 		return errno == ECONNABORTED || errno == EINTR;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	/* Else megabytes would stand before a Ping, in a queue where it cannot go first. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_max, sizeof(unsent_max));
 	keep_alive(fd);
 	inet_ntop(peer.any.sa_family,
 		  peer.any.sa_family == AF_INET ? (void *)&peer.v4.sin_addr : (void *)&peer.v6.sin6_addr, ip, sizeof(ip));

@@ -6,6 +6,7 @@
 #include "server-under-test/base/err.h"
 
 #define LISTENER_BACKLOG 4096
+#define LISTENER_UNSENT_MAX (128 * 1024) /* octets that the kernel may hold before they leave */
 #define LISTENER_KEEPALIVE_IDLE_S 25 /* of silence before the kernel asks whether the peer is there */
 #define LISTENER_KEEPALIVE_INTERVAL_S 5
 #define LISTENER_KEEPALIVE_COUNT 2
