@@ -9,6 +9,13 @@
 #include "harness/run/result.h"
 #include "harness/target/target.h"
 
+/* What broke a rule of a watcher. */
+struct watch_broken {
+	unsigned seen;             /* how often */
+	const char *first;         /* id of the first case in which it was broken; static */
+	char *evidence;            /* rendered transcript of that connection; malloc'd */
+};
+
 /* What all cases of a run share. The owner keeps it alive. */
 struct case_env {
 	struct loop *loop;
@@ -20,10 +27,18 @@ struct case_env {
 	bool chatty;               /* it sends messages on its own: what nobody sent is no violation */
 	uint32_t timeout_ms;       /* longest silence while something must come */
 	uint32_t patience_ms;      /* after this long without a reaction the target is asked (by a Ping, by a Close) */
-	struct conn_watch watch[WATCH_COUNT]; /* summed over all connections */
-	const char *watch_case[WATCH_COUNT];  /* id of the first case in which it was broken; static */
-	char *watch_evidence[WATCH_COUNT];    /* rendered transcript of that connection; malloc'd */
+	unsigned watch_samples[WATCH_COUNT];  /* how often it could have been broken, over all connections */
+	struct watch_broken watch[WATCH_COUNT];
+	/* Frames cut by the end of a connection: they count once the target is known to live, for a target that dies cuts any frame. */
+	struct watch_broken cut;
 };
+
+/* The first `n` of env->cut count: the target lived after them. */
+void case_env_confirm_cuts(struct case_env *env, unsigned n);
+/* The target died: its death cut them. */
+void case_env_forget_cuts(struct case_env *env);
+/* Frees what the watches hold. */
+void case_env_fini(struct case_env *env);
 
 struct case_outcome {
 	enum verdict verdict;

@@ -18,22 +18,56 @@ const struct test_case case_canary = {
 
 static void begin_repeat(struct case_run *run);
 
+static void note_broken(struct watch_broken *broken, unsigned seen, const struct case_run *run)
+{
+	broken->seen += seen;
+	if (!seen || broken->first)
+		return;
+	struct buf text;
+	buf_init(&text, TRANSCRIPT_MAX);
+	transcript_render(&run->transcript, &text);
+	broken->first = run->tc->id;
+	broken->evidence = strdup(buf_cstr(&text));
+	buf_fini(&text);
+}
+
 static void collect_watches(struct case_run *run)
 {
 	struct case_env *env = run->env;
 	for (int w = 0; w < WATCH_COUNT; w++) {
 		const struct conn_watch *seen = &run->conn.watch[w];
-		env->watch[w].samples += seen->samples;
-		env->watch[w].seen += seen->seen;
-		if (!seen->seen || env->watch_case[w])
-			continue;
-		struct buf text;
-		buf_init(&text, TRANSCRIPT_MAX);
-		transcript_render(&run->transcript, &text);
-		env->watch_case[w] = run->tc->id;
-		env->watch_evidence[w] = strdup(buf_cstr(&text));
-		buf_fini(&text);
+		env->watch_samples[w] += seen->samples;
+		note_broken(w == WATCH_CUT_FRAME ? &env->cut : &env->watch[w], seen->seen, run);
 	}
+}
+
+void case_env_confirm_cuts(struct case_env *env, unsigned n)
+{
+	struct watch_broken *sure = &env->watch[WATCH_CUT_FRAME], *cut = &env->cut;
+	n = n < cut->seen ? n : cut->seen;
+	if (!n)
+		return;
+	sure->seen += n;
+	cut->seen -= n;
+	if (!sure->first) {
+		sure->first = cut->first;
+		sure->evidence = TAKE_PTR(cut->evidence);
+	}
+	if (!cut->seen)
+		case_env_forget_cuts(env);
+}
+
+void case_env_forget_cuts(struct case_env *env)
+{
+	free(env->cut.evidence);
+	env->cut = (struct watch_broken){0};
+}
+
+void case_env_fini(struct case_env *env)
+{
+	case_env_forget_cuts(env);
+	for (int w = 0; w < WATCH_COUNT; w++)
+		free(TAKE_PTR(env->watch[w].evidence));
 }
 
 void case_run_transcript(const struct case_run *run, struct buf *out)

@@ -127,6 +127,10 @@ static void on_recover_poll(void *owner)
 
 static void recovered(struct runner *r)
 {
+	if (r->dead)
+		case_env_forget_cuts(r->env);
+	else
+		case_env_confirm_cuts(r->env, r->cuts_asked);
 	r->lost = r->dead = false;
 	pump(r);
 }
@@ -189,6 +193,7 @@ static void start_canary(struct runner *r)
 	r->canary_wanted = false;
 	if (r->canary)
 		return;
+	r->cuts_asked = r->env->cut.seen;
 	if (case_run_new(r->env, &case_canary, on_canary, r, &r->canary) < 0)
 		abandon(r);
 }
@@ -224,7 +229,7 @@ static void on_case_done(void *owner, struct case_run *run)
 	if (o->answered)
 		r->last_alive_us = item->started_us > r->last_alive_us ? item->started_us : r->last_alive_us;
 	take_outcome(r, item, run);
-	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect)
+	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect || r->env->cut.seen)
 		r->canary_wanted = true;
 	case_run_free(run);
 	if (r->dead && !r->again_phase) {
@@ -374,7 +379,8 @@ static void pump(struct runner *r)
 static void judge_watcher(struct runner *r, struct runner_item *item)
 {
 	enum watch w = item->c.tc->watch;
-	const struct conn_watch *seen = &r->env->watch[w];
+	const struct watch_broken *broken = &r->env->watch[w];
+	unsigned samples = r->env->watch_samples[w];
 	item->started_us = item->finished_us = clock_now_us();
 	if (w == WATCH_SURVIVAL) {
 		item->seen = r->deaths ? arena_printf(&r->arena, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s")
@@ -383,24 +389,24 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);
 		return;
 	}
-	if (!seen->samples) {
+	if (!samples) {
 		item->seen = "nothing came that this rule could be checked on";
 		decide(r, item, VERDICT_SKIP);
 		return;
 	}
-	if (!seen->seen && (r->stopped || r->abort_reason)) {
+	if (!broken->seen && (r->stopped || r->abort_reason)) {
 		item->seen = "not seen broken, but the run did not come to its end";
 		decide(r, item, VERDICT_ERROR);
 		return;
 	}
-	if (!seen->seen) {
-		item->seen = arena_printf(&r->arena, "held %u times", seen->samples);
+	if (!broken->seen) {
+		item->seen = arena_printf(&r->arena, "held %u times", samples);
 		decide(r, item, VERDICT_PASS);
 		return;
 	}
-	item->seen = arena_printf(&r->arena, "%s: %u of %u times, first in %s", conn_watch_about(w), seen->seen, seen->samples, r->env->watch_case[w]);
+	item->seen = arena_printf(&r->arena, "%s: %u of %u times, first in %s", conn_watch_about(w), broken->seen, samples, broken->first);
 	item->required = keep(r, "never");
-	item->transcript = r->env->watch_evidence[w] ? strdup(r->env->watch_evidence[w]) : NULL;
+	item->transcript = broken->evidence ? strdup(broken->evidence) : NULL;
 	decide(r, item, case_verdict(item->c.tc->level, GRADE_FAIL));
 }
 
@@ -449,7 +455,6 @@ void runner_fini(struct runner *r)
 	timer_fini(&r->recover);
 	for (size_t i = 0; i < r->n; i++)
 		free(r->items[i].transcript);
-	for (int w = 0; w < WATCH_COUNT; w++)
-		free(TAKE_PTR(r->env->watch_evidence[w]));
+	case_env_fini(r->env);
 	arena_fini(&r->arena);
 }

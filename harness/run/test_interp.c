@@ -88,8 +88,7 @@ static void tear_down(struct fixture *f, const struct row *row)
 		server_stop(&f->server);
 	loop_fini(&f->loop);
 	arena_fini(&f->arena);
-	for (int w = 0; w < WATCH_COUNT; w++)
-		free(f->env.watch_evidence[w]);
+	case_env_fini(&f->env);
 	free(f->transcript);
 }
 
@@ -137,10 +136,10 @@ static void check_watches(const struct row *row, const struct case_env *env)
 	for (int w = 0; w < WATCH_COUNT; w++)
 		if ((env->watch[w].seen > 0) != ((row->broken >> w & 1) != 0))
 			complain("%s: %s was seen %u times", row->name, names[w], env->watch[w].seen);
-		else if (env->watch[w].seen && strcmp(env->watch_case[w], "test/row") != 0)
-			complain("%s: %s in %s", row->name, names[w], env->watch_case[w]);
-		else if (env->watch[w].seen > env->watch[w].samples)
-			complain("%s: %s broken %u of %u times", row->name, names[w], env->watch[w].seen, env->watch[w].samples);
+		else if (env->watch[w].seen && strcmp(env->watch[w].first, "test/row") != 0)
+			complain("%s: %s in %s", row->name, names[w], env->watch[w].first);
+		else if (env->watch[w].seen > env->watch_samples[w])
+			complain("%s: %s broken %u of %u times", row->name, names[w], env->watch[w].seen, env->watch_samples[w]);
 }
 
 static void run_row(const struct row *row)
@@ -154,6 +153,7 @@ static void run_row(const struct row *row)
 	assert_int_equal(case_run_new(&f.env, &tc, on_done, &f, &run), 0);
 	loop_run(&f.loop);
 	check_outcome(row, case_run_outcome(run));
+	case_env_confirm_cuts(&f.env, f.env.cut.seen);
 	check_watches(row, &f.env);
 	buf_init(&text, TRANSCRIPT_MAX);
 	case_run_transcript(run, &text);

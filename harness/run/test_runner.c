@@ -36,6 +36,7 @@ static const struct test_case pinged = {.id = "test/pinged", .title = "pinged", 
 static const struct test_case tls_only = {.id = "test/tls", .title = "tls", .rfc = "6455", .needs = NEED_TLS, STEPS(SEND(TEXT, LIT("hi")), ECHO)};
 static const struct test_case survival = {.id = "test/survival", .title = "survival", .rfc = "6455", .watch = WATCH_SURVIVAL};
 static const struct test_case masked = {.id = "test/masked", .title = "masked", .rfc = "6455", .watch = WATCH_MASKED};
+static const struct test_case whole_frames = {.id = "test/whole-frames", .title = "whole frames", .rfc = "6455", .watch = WATCH_CUT_FRAME};
 static const struct test_case extension = {.id = "test/extension", .title = "extension", .rfc = "6455", .watch = WATCH_CLOSE_CODE_1010};
 
 static void on_decided(void *owner, const struct runner_item *item)
@@ -211,6 +212,36 @@ static void watchers_are_judged_at_the_end(void **state)
 	fini(&f);
 }
 
+static void a_cut_frame_counts_when_the_target_lives(void **state)
+{
+	struct fixture f = {.o.jobs = 1};
+	(void)state;
+	add(&f, &good, 2);
+	add(&f, &whole_frames, 1);
+	run(&f, SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x81\x05" "a"), S_FIN), BEHAVES, LONG_MS, LONG_MS);
+	assert_int_equal(f.runner.deaths, 0);
+	assert_int_equal(item_of(&f, "test/whole-frames")->verdict, VERDICT_FAIL);
+	assert_non_null(strstr(item_of(&f, "test/whole-frames")->seen, "1 of"));
+	assert_non_null(strstr(item_of(&f, "test/whole-frames")->seen, "first in test/good"));
+	assert_non_null(item_of(&f, "test/whole-frames")->transcript);
+	fini(&f);
+}
+
+/* Its death is what is wrong with it, and is found by another watcher. */
+static void a_frame_cut_by_the_death_of_the_target_does_not_count(void **state)
+{
+	struct fixture f = {.o = {.jobs = 1, .revive = revive}};
+	(void)state;
+	add(&f, &killer, 1);
+	add(&f, &good, 2);
+	add(&f, &whole_frames, 1);
+	run(&f, SCRIPT(S_OPEN, S_SAY("\x81\x05" "a")), BEHAVES, LONG_MS, LONG_MS);
+	assert_int_not_equal(f.runner.deaths, 0);
+	assert_int_equal(item_of(&f, "test/killer")->verdict, VERDICT_FAIL);
+	assert_int_equal(item_of(&f, "test/whole-frames")->verdict, VERDICT_PASS);
+	fini(&f);
+}
+
 static void a_killer_is_found_when_the_target_comes_back(void **state)
 {
 	(void)state;
@@ -314,6 +345,8 @@ int main(void)
 		cmocka_unit_test(a_soft_fail_that_stays_is_a_fail),
 		cmocka_unit_test(a_hard_fail_is_decided_at_once),
 		cmocka_unit_test(watchers_are_judged_at_the_end),
+		cmocka_unit_test(a_cut_frame_counts_when_the_target_lives),
+		cmocka_unit_test(a_frame_cut_by_the_death_of_the_target_does_not_count),
 		cmocka_unit_test(a_killer_is_found_when_the_target_comes_back),
 		cmocka_unit_test(a_killer_is_named_when_the_target_stays_dead),
 		cmocka_unit_test(suspects_are_inconclusive_when_the_target_stays_dead),
