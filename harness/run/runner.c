@@ -71,6 +71,14 @@ static void add_note(struct runner *r, struct runner_item *item, const char *tex
 
 /* The target died ------------------------------------------------------------------------------------------------------------ */
 
+static void run_again(struct runner *r, struct runner_item *item)
+{
+	if (item->state != RUNNER_DECIDED)
+		return;
+	item->state = RUNNER_AGAIN;
+	r->decided--;
+}
+
 static void mark_suspects(struct runner *r)
 {
 	for (size_t i = 0; i < r->n; i++) {
@@ -79,10 +87,8 @@ static void mark_suspects(struct runner *r)
 		bool done = item->state == RUNNER_DECIDED ? item->verdict != VERDICT_SKIP && !item->c.tc->watch : item->state == RUNNER_AGAIN;
 		if (item->state == RUNNER_RUNNING || (done && since && !item->unmet))
 			item->suspect = true;
-		if (item->suspect && item->state == RUNNER_DECIDED) {
-			item->state = RUNNER_AGAIN;
-			r->decided--;
-		}
+		if (item->suspect || (done && since))
+			run_again(r, item);
 	}
 }
 
@@ -92,6 +98,29 @@ static void killed_by(struct runner *r, struct runner_item *item)
 	item->seen = keep(r, "the target did not survive: no new connection works afterwards");
 	item->required = keep(r, "a target that goes on serving others");
 	decide(r, item, VERDICT_FAIL);
+}
+
+/*
+ * `item` ran alone when the target was found dead. When it did not even meet the target, the one before it is looked at: its canary lived, but
+ * a target may take a moment to die of what it was given. It runs once more; when that ends the same way it was it.
+ */
+static void died_alone(struct runner *r, struct runner_item *item)
+{
+	struct runner_item *before = r->alone_before;
+	r->alone_before = NULL;
+	if (!item->unmet) {
+		killed_by(r, item);
+		return;
+	}
+	run_again(r, item);
+	if (!before || before->killed)
+		return;
+	if (before->doubted) {
+		killed_by(r, before);
+		return;
+	}
+	before->doubted = before->suspect = true;
+	run_again(r, before);
 }
 
 static void abandon(struct runner *r)
@@ -160,7 +189,7 @@ static void target_died(struct runner *r)
 	r->deaths++;
 	r->lost_since_us = clock_now_us();
 	if (r->again_phase && r->again_jobs == 1 && r->again_at < r->n && r->items[r->again_at].finished_us)
-		killed_by(r, &r->items[r->again_at]);
+		died_alone(r, &r->items[r->again_at]);
 	else
 		mark_suspects(r);
 	r->again_jobs = 1;
@@ -228,6 +257,8 @@ static void on_case_done(void *owner, struct case_run *run)
 	item->unmet = o->no_connection && !o->answered;
 	if (o->answered)
 		r->last_alive_us = item->started_us > r->last_alive_us ? item->started_us : r->last_alive_us;
+	if (r->again_phase && !item->unmet)
+		r->alone_before = item;
 	take_outcome(r, item, run);
 	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect || r->env->cut.seen)
 		r->canary_wanted = true;

@@ -23,6 +23,7 @@ struct runner_item {
 	uint64_t started_us, finished_us;
 	bool suspect, killed;      /* in flight when the target died; proven to kill it */
 	bool unmet;                /* nobody answered even its opening: it cannot have killed anything */
+	bool doubted;              /* the target was found dead right after it, though its canary lived */
 };
 
 struct runner_options {
@@ -60,6 +61,7 @@ struct runner {
 	struct listener listener;
 	uint64_t lost_since_us;
 	size_t again_at;
+	struct runner_item *alone_before; /* the last one of the second phase that met the target */
 	unsigned again_jobs;       /* cases at once in the second phase: 1, but for a target that is doubtful everywhere */
 };
 

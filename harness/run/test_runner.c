@@ -263,6 +263,22 @@ static void a_killer_is_found_when_the_target_comes_back(void **state)
 	}
 }
 
+/* The case behind it met nobody: it is not to blame, and what killed is run once more. */
+static void a_target_that_dies_late_is_not_blamed_on_the_next(void **state)
+{
+	struct fixture f = {.o = {.jobs = 1, .revive = revive}, .server = {.late = true}};
+	(void)state;
+	add(&f, &killer, 1);
+	add(&f, &good, 6);
+	add(&f, &survival, 1);
+	run(&f, BEHAVES, NULL, LONG_MS, LONG_MS);
+	assert_int_equal(count(&f, VERDICT_PASS), 6);
+	assert_int_equal(item_of(&f, "test/killer")->verdict, VERDICT_FAIL);
+	assert_int_equal(item_of(&f, "test/survival")->verdict, VERDICT_FAIL);
+	assert_null(f.runner.abort_reason);
+	fini(&f);
+}
+
 static void a_killer_is_named_when_the_target_stays_dead(void **state)
 {
 	struct fixture f = {.o.jobs = 1};
@@ -348,6 +364,7 @@ int main(void)
 		cmocka_unit_test(a_cut_frame_counts_when_the_target_lives),
 		cmocka_unit_test(a_frame_cut_by_the_death_of_the_target_does_not_count),
 		cmocka_unit_test(a_killer_is_found_when_the_target_comes_back),
+		cmocka_unit_test(a_target_that_dies_late_is_not_blamed_on_the_next),
 		cmocka_unit_test(a_killer_is_named_when_the_target_stays_dead),
 		cmocka_unit_test(suspects_are_inconclusive_when_the_target_stays_dead),
 		cmocka_unit_test(a_target_that_hangs_afterwards_is_dead),

@@ -193,6 +193,10 @@ static bool poisoned(struct talk *t)
 	struct server *s = t->server;
 	if (!s->poison || t->first != 0x81 || t->len != strlen(s->poison) || memcmp(t->payload, s->poison, t->len) != 0)
 		return false;
+	if (s->late && s->deaths) {
+		s->dying = true;
+		return false;
+	}
 	die(s);
 	return true;
 }
@@ -213,10 +217,23 @@ static void behave(struct talk *t)
 	}
 }
 
+/* Before the last connection is answered: who connects after it meets nobody. */
+static void die_late(struct server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->dying = false;
+	s->dead = true;
+	s->deaths++;
+	shutdown(s->listener, SHUT_RDWR);
+	pthread_mutex_unlock(&s->lock);
+}
+
 static void *talk_main(void *arg)
 {
 	struct talk *t = arg;
 	struct server *s = t->server;
+	if (s->dying)
+		die_late(s);
 	const struct act *script = s->then && t->slot > 0 ? s->then : s->script;
 	if (play(t, script))
 		behave(t);

@@ -49,12 +49,13 @@ enum { SERVER_CONNECTIONS_MAX = 256 };
 struct server {
 	const struct act *script;      /* of every connection */
 	const struct act *then;        /* not NULL: of every connection but the first */
+	bool late;                     /* after its first death it dies late: the connection behind the poison is the last one, and is served */
 	const char *poison;            /* not NULL: a text message with these octets kills the server: every socket is closed at once */
 	uint16_t port;
 	int listener;
 	atomic_int count;              /* of connections, all that ever were */
 	atomic_int deaths;
-	atomic_bool dead;
+	atomic_bool dead, dying;
 	pthread_mutex_t lock;
 	pthread_t acceptor, threads[SERVER_CONNECTIONS_MAX];
 	int fds[SERVER_CONNECTIONS_MAX], n_threads;
