@@ -33,9 +33,9 @@ unit_tests() {
 	ci/count-tests "$log"
 }
 
-# part TITLE COMMAND...: runs a command and prints one line about it; its output only when it fails. A command whose
-# last line is `N passed, N failed` counts as that, any other as one check. Never fails itself: lane_end does. The
-# command is not under `set -e`.
+# part TITLE COMMAND...: runs a command and prints one line about it; its output only when it fails, but for lines that
+# begin with SKIP. A command whose last line is `N passed, N failed` counts as that, any other as one check. Never fails
+# itself: lane_end does. The command is not under `set -e`.
 part() {
 	local title=$1 log status=0 since=$SECONDS passed=0 failed=0
 	shift
@@ -57,6 +57,7 @@ part() {
 			"$title" $((SECONDS - since)) "$passed" "$failed" "$status"
 	else
 		printf 'ok      %-24s %4d s  %d passed\n' "$title" $((SECONDS - since)) "$passed"
+		grep '^SKIP ' "$log" || true
 	fi
 	rm -f "$log"
 }

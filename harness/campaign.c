@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "harness/base/clock.h"
 #include "harness/base/file.h"
+#include "harness/base/rng.h"
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 #include "reference_target.h"
@@ -180,16 +180,11 @@ static void set_up(struct campaign *c)
 	c->env.timeout_ms = timeout ? (uint32_t)timeout : CASE_TIMEOUT_MS;
 }
 
-static uint64_t fresh_seed(void)
-{
-	return clock_now_us() * 2654435761u % 1000000007u; /* short enough to be typed */
-}
-
 int campaign_init(struct campaign *c, struct err *e)
 {
 	int r;
 	if (!c->o.seed_given)
-		c->o.seed = fresh_seed();
+		c->o.seed = rng_fresh_seed();
 	r = loop_init(&c->loop);
 	if (r < 0)
 		return err_set(e, -r, "no event loop: %s", strerror(-r)), EXIT_OURS;

@@ -1,4 +1,9 @@
-/* wsquall doctor: what this machine can run. A row is one ability: driven, or missing and why. */
+/*
+ * wsquall doctor: what this machine can run, which faults it can make, and what killed runs have left. One row each: of
+ * an ability and of a fault on a plane "driven", "emulated" or "missing" and why; of a leftover "left", "undone", "failed"
+ * or "damaged". With --format json one object a line: {"kind": "ability" | "fault" | "leftover", "name", "plane",
+ * "state", "detail"}; a leftover's name is its journal. Exit status 1: an ability is missing, or something is left.
+ */
 #include <openssl/opensslv.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +13,7 @@
 
 #include "harness/base/json.h"
 #include "harness/cmd.h"
+#include "harness/doctor.h"
 #include "harness/net/tls.h"
 #include "harness/target/process.h"
 #include "harness/ws/mask.h"
@@ -15,12 +21,14 @@
 
 struct doctor_command {
 	int format;
-	bool help;
+	bool clean, help;
 };
 static const char *const formats[] = {"text", "json", NULL};
 const struct opt cmd_doctor_options[] = {
 	{.name = "format", .letter = 'f', .type = OPT_ENUM, .choices = formats, .offset = offsetof(struct doctor_command, format), .def = "text",
 	 .help = "how to print"},
+	{.name = "clean", .type = OPT_FLAG, .offset = offsetof(struct doctor_command, clean),
+	 .help = "undo what runs left that were killed together with their guard, and say each; nothing else"},
 	{.name = "help", .letter = 'h', .type = OPT_FLAG, .flags = OPT_STOP, .offset = offsetof(struct doctor_command, help), .help = "this text"},
 	{0},
 };
@@ -79,32 +87,43 @@ static const struct {
 	{"event loop", examine_loop}, {"descriptors", examine_files},
 };
 
-static void print_text(struct buf *b, const char *name, const struct finding *f)
+void doctor_row_json(struct doctor *d, const char *kind, const char *name, const char *plane, const char *state, const char *detail)
 {
-	buf_printf(b, "%-8s  %-18s  %s\n", f->ok ? "driven" : "missing", name, f->detail);
+	const char *const keys[] = {"kind", "name", "plane", "state", "detail"}, *const values[] = {kind, name, plane, state, detail};
+	json_t *row = json_object();
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (values[i])
+			json_object_set_new(row, keys[i], json_text(span_str(values[i])));
+	json_append(&d->out, row);
+	buf_append_u8(&d->out, '\n');
+	json_decref(row);
 }
 
-static void print_json(struct buf *b, const char *name, const struct finding *f)
+static void examine_abilities(struct doctor *d)
 {
-	json_t *row = json_pack("{s:s, s:s, s:s}", "name", name, "state", f->ok ? "driven" : "missing", "detail", f->detail);
-	json_append(b, row);
-	buf_append_u8(b, '\n');
-	json_decref(row);
+	for (size_t i = 0; i < ARRAY_LEN(abilities); i++) {
+		struct finding f = {0};
+		abilities[i].examine(&f);
+		const char *state = f.ok ? "driven" : "missing";
+		d->ok = d->ok && f.ok;
+		if (d->json)
+			doctor_row_json(d, "ability", abilities[i].name, NULL, state, f.detail);
+		else
+			buf_printf(&d->out, "%-8s  %-30s  %s\n", state, abilities[i].name, f.detail);
+	}
 }
 
 static int examine(const struct doctor_command *o)
 {
-	struct buf b;
-	bool ok = true;
-	buf_init(&b, 1 << 16);
-	for (size_t i = 0; i < ARRAY_LEN(abilities); i++) {
-		struct finding f = {0};
-		abilities[i].examine(&f);
-		ok = ok && f.ok;
-		(o->format == 1 ? print_json : print_text)(&b, abilities[i].name, &f);
+	struct doctor d = {.json = o->format == 1, .ok = true};
+	buf_init(&d.out, 1 << 20);
+	if (!o->clean) {
+		examine_abilities(&d);
+		doctor_faults(&d);
 	}
-	int code = cmd_print(&b);
-	return code ? code : ok ? EXIT_PASSED : EXIT_FAILED;
+	doctor_leftovers(&d, o->clean);
+	int code = cmd_print(&d.out);
+	return code ? code : d.ok ? EXIT_PASSED : EXIT_FAILED;
 }
 
 int cmd_doctor(const struct command *c, int argc, char **argv)

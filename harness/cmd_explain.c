@@ -1,7 +1,8 @@
-/* wsquall explain: everything known about one case, requirement or Autobahn case. */
+/* wsquall explain: everything known about one case, requirement, Autobahn case or fault. */
 #include <stdio.h>
 #include <string.h>
 
+#include "faults/fault.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
 #include "suites/suites.h"
@@ -83,8 +84,34 @@ static void list_cases(struct buf *b, const char *id, bool autobahn)
 		}
 }
 
+static void explain_fault(struct buf *b, const struct fault *f)
+{
+	buf_printf(b, "%s\n", f->name);
+	paragraph(b, "  does", f->about);
+	paragraph(b, "  known as", f->known_as);
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++) {
+		struct fault_probe probe;
+		char text[ERR_TEXT_MAX + 256];
+		if (!fault_has_plane(f, p))
+			continue;
+		fault_probe(f, p, NULL, &probe);
+		snprintf(text, sizeof(text), "%s: %s. Here: %s, %s.", fault_plane_name(p), fault_plane_about(p),
+			 fault_means_name(probe.means), probe.why);
+		paragraph(b, "  plane", text);
+		paragraph(b, "  healed", fault_undo(f, p));
+	}
+	if (f->options[0].name)
+		buf_printf(b, "  options, as KEY=VALUE of 'wsquall inject', attributes of the proxy's API, keys of a file:\n");
+	opt_help_keys(f->options, b);
+}
+
 static bool explain(struct buf *b, const char *id)
 {
+	const struct fault *f = fault_find(id);
+	if (f) {
+		explain_fault(b, f);
+		return true;
+	}
 	const struct test_case *tc = suite_find_case(id);
 	const struct requirement *q = suite_find_requirement(id);
 	if (tc) {
@@ -119,6 +146,8 @@ static int unknown(const struct command *c, const char *id)
 			names[n++] = case_tables[t].cases[i].id;
 	for (size_t i = 0; i < requirements_len && n < NAMES_MAX; i++)
 		names[n++] = requirements[i].id;
+	for (size_t i = 0; i < faults_len && n < NAMES_MAX; i++)
+		names[n++] = faults[i]->name;
 	const char *near = near_word(id, names, n);
 	err_set(&e, EINVAL, "nothing is called '%.80s'%s%s%s", id, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return cmd_usage_error(c, &e);
@@ -133,7 +162,7 @@ int cmd_explain(const struct command *c, int argc, char **argv)
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 20);
 	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1,
-			     "explain takes one id, of a case, a requirement (6455-5.5-a) or an Autobahn case (7.9.1)", &words);
+			     "explain takes one id, of a case, a requirement (6455-5.5-a), an Autobahn case (7.9.1) or a fault", &words);
 	if (code < 0)
 		code = explain(&b, words.items[0]) ? cmd_print(&b) : unknown(c, words.items[0]);
 	buf_fini(&b);

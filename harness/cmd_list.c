@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "faults/fault.h"
 #include "harness/base/json.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
@@ -190,12 +191,42 @@ static void list_defects(struct lister *l)
 	selftest_defects_free(&defects);
 }
 
+/* "stream link" */
+static void planes_of(const struct fault *f, struct buf *b)
+{
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++)
+		if (fault_has_plane(f, p))
+			buf_printf(b, "%s%s", b->len ? " " : "", fault_plane_name(p));
+}
+
+static void list_faults(struct lister *l)
+{
+	static const char *const keys[] = {"id", "planes", "about", "known_as"};
+	l->width = 20;
+	for (size_t i = 0; i < faults_len; i++) {
+		struct buf planes CLEANUP(buf_fini) = {0};
+		char padded[64];
+		buf_init(&planes, 256);
+		planes_of(faults[i], &planes);
+		snprintf(padded, sizeof(padded), "%-16s", buf_cstr(&planes));
+		ROW(l, keys, faults[i]->name, l->json ? buf_cstr(&planes) : padded, faults[i]->about, l->json ? faults[i]->known_as : NULL);
+	}
+}
+
+static void list_planes(struct lister *l)
+{
+	l->width = 12;
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++)
+		ROW(l, about_keys, fault_plane_name(p), fault_plane_about(p));
+}
+
 static const struct {
 	const char *name;
 	void (*list)(struct lister *l);
 } lists[] = {
 	{"suites", list_suites}, {"cases", list_cases}, {"requirements", list_requirements}, {"autobahn", list_autobahn}, {"watches", list_watches},
 	{"needs", list_needs}, {"defects", list_defects}, {"reports", list_reports}, {"verdicts", list_verdicts},
+	{"faults", list_faults}, {"planes", list_planes},
 };
 
 static int list_one(const struct command *c, const char *name, bool json)

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faults/fault.h"
 #include "harness/cmd.h"
+#include "harness/proxy/config.h"
 #include "harness/target/target.h"
 
 enum { PAGE_MAX = 1 << 20 };
@@ -36,15 +38,80 @@ static int print_target_file(void)
 	return cmd_print(&b);
 }
 
-static int print_target_schema(void)
+static int print_proxy_file(void)
 {
 	struct buf b;
-	json_t *schema = opt_schema(target_table, "wsquall target file");
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Keys of a proxy file\n\nMade by `ci/generate-docs` from the option table. How to write one: "
+		       "[proxy.md](../proxy.md). A toxic has one of the faults, and its options are in [faults.md](faults.md).\n\n");
+	opt_markdown(config_table(), OPT_IN_FILE, &b);
+	return cmd_print(&b);
+}
+
+static int print_schema(const struct opt *table, const char *title)
+{
+	struct buf b;
+	json_t *schema = opt_schema(table, title);
 	char *text = schema ? json_dumps(schema, JSON_INDENT(2)) : NULL;
 	buf_init(&b, PAGE_MAX);
 	buf_printf(&b, "%s\n", text ? text : "");
 	free(text);
 	json_decref(schema);
+	return cmd_print(&b);
+}
+
+static int print_target_schema(void)
+{
+	return print_schema(target_table, "wsquall target file");
+}
+
+static int print_proxy_schema(void)
+{
+	return print_schema(config_table(), "wsquall proxy file");
+}
+
+/* "stream, link" */
+static void print_planes(const struct fault *f, struct buf *b)
+{
+	const char *between = "";
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++)
+		if (fault_has_plane(f, p)) {
+			buf_printf(b, "%s%s", between, fault_plane_name(p));
+			between = ", ";
+		}
+}
+
+static void print_fault(const struct fault *f, struct buf *b)
+{
+	buf_printf(b, "\n## %s\n\nWhat happens: %s. Known as: %s.\n\n", f->name, f->about, f->known_as);
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++)
+		if (fault_has_plane(f, p))
+			buf_printf(b, "- %s; healed: %s\n", fault_plane_name(p), fault_undo(f, p));
+	buf_printf(b, "\n");
+	if (f->options[0].name)
+		opt_markdown(f->options, OPT_IN_FILE, b);
+	else
+		buf_printf(b, "It has no options.\n");
+}
+
+static int print_faults(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Faults\n\nMade by `ci/generate-docs` from the program's tables. `wsquall doctor` tells which of "
+		       "them a machine can make, `wsquall explain FAULT` more about one. On streams they are toxics of `wsquall "
+		       "proxy`; on the other planes `wsquall inject` starts one and heals it ([inject.md](../inject.md)). How to "
+		       "write one: [adding-a-fault.md](../adding-a-fault.md).\n\n| plane | where it hurts |\n|---|---|\n");
+	for (enum fault_plane p = 0; p < FAULT_PLANES; p++)
+		buf_printf(&b, "| %s | %s |\n", fault_plane_name(p), fault_plane_about(p));
+	buf_printf(&b, "\n| fault | planes | what happens |\n|---|---|---|\n");
+	for (size_t i = 0; i < faults_len; i++) {
+		buf_printf(&b, "| [%s](#%s) | ", faults[i]->name, faults[i]->name);
+		print_planes(faults[i], &b);
+		buf_printf(&b, " | %s |\n", faults[i]->about);
+	}
+	for (size_t i = 0; i < faults_len; i++)
+		print_fault(faults[i], &b);
 	return cmd_print(&b);
 }
 
@@ -90,11 +157,11 @@ int main(int argc, char **argv)
 		int (*print)(void);
 	} pages[] = {
 		{"options", print_options}, {"target-file", print_target_file}, {"target-schema", print_target_schema},
-		{"man", print_man},
+		{"man", print_man}, {"faults", print_faults}, {"proxy-file", print_proxy_file}, {"proxy-schema", print_proxy_schema},
 	};
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
 		if (strcmp(argv[1], pages[i].name) == 0)
 			return pages[i].print();
-	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man\n");
+	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema\n");
 	return EXIT_USAGE;
 }

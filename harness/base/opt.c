@@ -21,6 +21,7 @@ static const char *bounds_word(const struct opt *o)
 	case OPT_SIZE:
 		return "a size";
 	case OPT_DURATION:
+	case OPT_MICROS:
 		return "a duration";
 	case OPT_RATE:
 		return "a rate";
@@ -36,6 +37,8 @@ static int print_quantity(const struct opt *o, uint64_t value, struct buf *b)
 		return unit_size_print(b, value);
 	case OPT_DURATION:
 		return unit_duration_print(b, value);
+	case OPT_MICROS:
+		return unit_micros_print(b, value);
 	case OPT_RATE:
 		return unit_rate_print(b, (double)value);
 	case OPT_U64:
@@ -63,6 +66,12 @@ int opt_bounds(const struct opt *o, struct buf *b)
 }
 
 /* Fills e with what the unit parser expects; an empty text is never right. */
+bool opt_has_unit(const struct opt *o)
+{
+	return o->type == OPT_SIZE || o->type == OPT_DURATION || o->type == OPT_MICROS || o->type == OPT_RATE ||
+	       o->type == OPT_PERCENT;
+}
+
 static void unit_sentence(const struct opt *o, struct err *e)
 {
 	uint64_t whole;
@@ -71,6 +80,10 @@ static void unit_sentence(const struct opt *o, struct err *e)
 		unit_size_parse((struct span){0}, &whole, e);
 	else if (o->type == OPT_DURATION)
 		unit_duration_parse((struct span){0}, &whole, e);
+	else if (o->type == OPT_MICROS)
+		unit_micros_parse((struct span){0}, &whole, e);
+	else if (o->type == OPT_PERCENT)
+		unit_percent_parse((struct span){0}, &rate, e);
 	else
 		unit_rate_parse((struct span){0}, &rate, e);
 }
@@ -79,7 +92,7 @@ static int expected_number(const struct opt *o, struct buf *b)
 {
 	struct err e;
 	int r = buf_printf(b, "%s", bounds_word(o));
-	if (o->type == OPT_SIZE || o->type == OPT_DURATION || o->type == OPT_RATE) {
+	if (opt_has_unit(o)) {
 		unit_sentence(o, &e);
 		b->len -= strlen(bounds_word(o));
 		r = buf_printf(b, "%s", e.text + strlen("expected "));
@@ -143,7 +156,9 @@ static void zero(const struct opt *o, void *to)
 		[OPT_U64] = sizeof(uint64_t),
 		[OPT_SIZE] = sizeof(uint64_t),
 		[OPT_DURATION] = sizeof(uint64_t),
+		[OPT_MICROS] = sizeof(uint64_t),
 		[OPT_RATE] = sizeof(double),
+		[OPT_PERCENT] = sizeof(double),
 		[OPT_ENUM] = sizeof(int),
 		[OPT_STRINGS] = sizeof(struct opt_strings),
 		[OPT_MAP] = sizeof(struct opt_map),

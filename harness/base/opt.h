@@ -42,7 +42,9 @@ enum opt_type {
 	OPT_U64,      /* uint64_t, decimal */
 	OPT_SIZE,     /* uint64_t octets: 256B, 64KiB, 1MB; unit.h */
 	OPT_DURATION, /* uint64_t milliseconds: 200ms, 25s, 2m; unit.h */
+	OPT_MICROS,   /* uint64_t microseconds: 50us, 1.5ms, 2s; unit.h */
 	OPT_RATE,     /* double a second: 100/s; unit.h */
+	OPT_PERCENT,  /* double 0 to 1: 1%, 0.1%; unit.h */
 	OPT_ENUM,     /* int, the index in choices */
 	OPT_STRINGS,  /* struct opt_strings. Command line: repeated, and split at commas with OPT_COMMAS */
 	OPT_MAP,      /* struct opt_map of strings. Command line: repeated --name key=value */
@@ -70,6 +72,8 @@ struct opt {
 	const char *help;              /* lower case, no full stop; default, unit, bounds and choices are added to it */
 	/* OPT_INT, U64, SIZE, DURATION, RATE: inclusive, in the stored unit; both 0: none; INT64_MAX: no upper one. */
 	int64_t min, max;
+	/* SIZE, MICROS: where numbers come without a unit (Toxiproxy's API), one is this many of the stored unit; 0: never. */
+	int64_t bare;
 	const char *const *choices;    /* OPT_ENUM: the words, NULL at the end */
 	const struct opt *sub;         /* OPT_SECTION, OPT_SECTIONS: the table of the part */
 	size_t item_size;              /* OPT_SECTIONS: sizeof the struct of one item */
@@ -125,6 +129,8 @@ const char *opt_map_get(const struct opt_map *m, const char *key);
 
 /* For --help: two columns, wrapped at 100, one entry a row, each ended by a newline. -ENOBUFS, -ENOMEM. */
 int opt_help(const struct opt *table, struct buf *b);
+/* The same of a flat table whose rows are keys: "latency=DURATION", "tell=true|false". */
+int opt_help_keys(const struct opt *table, struct buf *b);
 
 enum opt_place { OPT_ON_COMMAND_LINE, OPT_IN_FILE };
 

@@ -17,7 +17,7 @@ static const char *default_metavar(const struct opt *o)
 	static const char *const words[] = {
 		[OPT_STRING] = "TEXT",       [OPT_INT] = "N",     [OPT_U64] = "N",     [OPT_SIZE] = "SIZE",
 		[OPT_DURATION] = "DURATION", [OPT_RATE] = "RATE", [OPT_ENUM] = "WORD", [OPT_STRINGS] = "TEXT",
-		[OPT_MAP] = "KEY=VALUE",
+		[OPT_MAP] = "KEY=VALUE",     [OPT_MICROS] = "DURATION", [OPT_PERCENT] = "PERCENT",
 	};
 	return words[o->type];
 }
@@ -110,15 +110,25 @@ static void wrap(const char *text, size_t column, struct buf *b)
 	}
 }
 
-static void help_row(const struct opt *o, struct buf *out)
+/* "latency=DURATION" */
+static void print_pair(const struct opt *o, struct buf *b)
+{
+	buf_printf(b, "%s=", o->name);
+	if (o->type == OPT_FLAG)
+		buf_printf(b, "true|false");
+	else
+		print_metavar(o, b);
+}
+
+static void help_row(const struct opt *o, enum opt_place place, struct buf *out)
 {
 	struct buf left CLEANUP(buf_fini) = {0}, right CLEANUP(buf_fini) = {0};
 	buf_init(&left, DOC_MAX);
 	buf_init(&right, DOC_MAX);
-	buf_printf(&left, o->letter ? "  " : "      ");
-	print_usage(o, &left);
+	buf_printf(&left, o->letter && place == OPT_ON_COMMAND_LINE ? "  " : "      ");
+	(place == OPT_ON_COMMAND_LINE ? print_usage : print_pair)(o, &left);
 	buf_printf(&right, "%s", o->help ? o->help : "");
-	print_details(o, OPT_ON_COMMAND_LINE, &right);
+	print_details(o, place, &right);
 	buf_append_span(out, buf_span(&left));
 	if (left.len + 2 > HELP_COLUMN)
 		buf_printf(out, "\n%*s", HELP_COLUMN, "");
@@ -138,14 +148,24 @@ static int deliver(struct buf *whole, struct buf *to)
 	return buf_append_span(to, buf_span(whole));
 }
 
-int opt_help(const struct opt *table, struct buf *b)
+static int print_help(const struct opt *table, enum opt_place place, struct buf *b)
 {
 	struct buf whole CLEANUP(buf_fini) = {0};
 	buf_init(&whole, DOC_MAX);
 	for (const struct opt *o = table; o->name; o++)
-		if (opt_is_in(o, OPT_ON_COMMAND_LINE))
-			help_row(o, &whole);
+		if (opt_is_in(o, place))
+			help_row(o, place, &whole);
 	return deliver(&whole, b);
+}
+
+int opt_help(const struct opt *table, struct buf *b)
+{
+	return print_help(table, OPT_ON_COMMAND_LINE, b);
+}
+
+int opt_help_keys(const struct opt *table, struct buf *b)
+{
+	return print_help(table, OPT_IN_FILE, b);
 }
 
 /* In a table cell a bar would end it, and a tag would be one. */
@@ -165,6 +185,7 @@ static const char *const file_types[] = {
 	[OPT_FLAG] = "true, false",    [OPT_STRING] = "text",     [OPT_INT] = "whole number",
 	[OPT_U64] = "whole number",    [OPT_SIZE] = "size",       [OPT_DURATION] = "duration",
 	[OPT_RATE] = "rate",           [OPT_ENUM] = "word",       [OPT_STRINGS] = "list",
+	[OPT_MICROS] = "duration",     [OPT_PERCENT] = "percent",
 	[OPT_MAP] = "names and texts", [OPT_SECTION] = "section", [OPT_SECTIONS] = "list of sections",
 };
 

@@ -14,3 +14,5 @@ bool opt_is_in(const struct opt *o, enum opt_place place);
 int opt_print_name(struct buf *b, const char *name, enum opt_place place);
 /* A new zeroed last item of a list whose items have this size, or NULL. */
 void *opt_grow(void **items, size_t *len, size_t *cap, size_t item_size, struct arena *a);
+/* Its values carry a unit. */
+bool opt_has_unit(const struct opt *o);

@@ -57,6 +57,10 @@ static void put_type(const struct opt *o, json_t *schema, bool *failed)
 		return put_pattern(schema, UNIT_SIZE_PATTERN, failed);
 	case OPT_DURATION:
 		return put_pattern(schema, UNIT_DURATION_PATTERN, failed);
+	case OPT_MICROS:
+		return put_pattern(schema, UNIT_MICROS_PATTERN, failed);
+	case OPT_PERCENT:
+		return put_pattern(schema, UNIT_PERCENT_PATTERN, failed);
 	case OPT_RATE:
 		return put_pattern(schema, UNIT_RATE_PATTERN, failed);
 	case OPT_ENUM:
@@ -111,8 +115,7 @@ static json_t *description(const struct opt *o)
 	struct buf b CLEANUP(buf_fini) = {0};
 	buf_init(&b, ERR_TEXT_MAX);
 	buf_printf(&b, "%s", o->help ? o->help : "");
-	bool unit = o->type == OPT_SIZE || o->type == OPT_DURATION || o->type == OPT_RATE;
-	if (unit && (o->min || o->max)) {
+	if (opt_has_unit(o) && (o->min || o->max)) {
 		buf_printf(&b, " (");
 		opt_bounds(o, &b);
 		buf_printf(&b, ")");

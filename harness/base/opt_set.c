@@ -84,6 +84,8 @@ static int set_whole(const struct opt *o, uint64_t *to, const char *text, struct
 		r = unit_size_parse(span_str(text), &value, &why);
 	else if (o->type == OPT_DURATION)
 		r = unit_duration_parse(span_str(text), &value, &why);
+	else if (o->type == OPT_MICROS)
+		r = unit_micros_parse(span_str(text), &value, &why);
 	else
 		r = digits_parse(text, &value);
 	if (r < 0 && why.text[0])
@@ -94,11 +96,11 @@ static int set_whole(const struct opt *o, uint64_t *to, const char *text, struct
 	return 0;
 }
 
-static int set_rate(const struct opt *o, double *to, const char *text, struct err *e)
+static int set_share(const struct opt *o, double *to, const char *text, struct err *e)
 {
 	struct err why;
 	double value;
-	if (unit_rate_parse(span_str(text), &value, &why) < 0)
+	if ((o->type == OPT_RATE ? unit_rate_parse : unit_percent_parse)(span_str(text), &value, &why) < 0)
 		return refuse(o, why.text, text, e);
 	if ((o->min || o->max) && (value < (double)o->min || value > (double)o->max))
 		return refuse_type(o, text, e);
@@ -210,9 +212,11 @@ int opt_set(const struct opt *o, void *to, const char *text, struct arena *a, st
 	case OPT_U64:
 	case OPT_SIZE:
 	case OPT_DURATION:
+	case OPT_MICROS:
 		return set_whole(o, p, text, e);
 	case OPT_RATE:
-		return set_rate(o, p, text, e);
+	case OPT_PERCENT:
+		return set_share(o, p, text, e);
 	case OPT_ENUM:
 		return set_enum(o, p, text, e);
 	case OPT_STRINGS:

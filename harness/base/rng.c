@@ -5,6 +5,13 @@
 #include <endian.h>
 #include <string.h>
 
+#include "harness/base/clock.h"
+
+uint64_t rng_fresh_seed(void)
+{
+	return clock_now_us() * 2654435761u % 1000000007u;
+}
+
 static uint64_t splitmix64(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;

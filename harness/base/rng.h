@@ -10,6 +10,8 @@ struct rng {
 	uint64_t s[4];
 };
 
+/* A seed of this moment, for a run that was given none: short enough to be typed. */
+uint64_t rng_fresh_seed(void);
 /* The same (seed, name) gives the same stream on every machine. */
 void rng_init(struct rng *r, uint64_t seed, const char *name);
 uint64_t rng_u64(struct rng *r);

@@ -30,6 +30,8 @@ static void the_schema_says_what_the_reader_accepts(void **state)
 		{.name = "wait", .type = OPT_DURATION, .def = "5s", .min = 1000, .max = 60000, .help = "how long"},
 		{.name = "size", .type = OPT_SIZE},
 		{.name = "rate", .type = OPT_RATE},
+		{.name = "delay", .type = OPT_MICROS},
+		{.name = "share", .type = OPT_PERCENT},
 		{.name = "list", .type = OPT_STRINGS, .flags = OPT_COMMAS, .def = "a,b"},
 		{.name = "map", .type = OPT_MAP},
 		{.name = "part", .type = OPT_SECTION, .sub = part, .help = "p"},
@@ -54,6 +56,8 @@ static void the_schema_says_what_the_reader_accepts(void **state)
 		"\"size\": {\"type\": \"string\", \"pattern\": "
 		"\"^[0-9]+(\\\\.[0-9]+)?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$\"},"
 		"\"rate\": {\"type\": \"string\", \"pattern\": \"^[0-9]+(\\\\.[0-9]+)?/(s|m|h)$\"},"
+		"\"delay\": {\"type\": \"string\", \"pattern\": \"^[0-9]+(\\\\.[0-9]+)?(us|ms|s|m|h|d)$\"},"
+		"\"share\": {\"type\": \"string\", \"pattern\": \"^[0-9]+(\\\\.[0-9]+)?%$\"},"
 		"\"list\": {\"type\": \"array\", \"items\": {\"type\": \"string\"}, \"default\": [\"a\", \"b\"]},"
 		"\"map\": {\"type\": \"object\", \"additionalProperties\": {\"type\": \"string\"}},"
 		"\"part\": {\"type\": \"object\", \"additionalProperties\": false, \"required\": [\"x\"], "

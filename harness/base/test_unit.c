@@ -130,6 +130,47 @@ static void rates(void **state)
 	}
 }
 
+static void micros(void **state)
+{
+	(void)state;
+	static const struct row good[] = {
+		{"50us", 50}, {"1.5ms", 1500}, {"0.001ms", 1}, {"2s", 2000000}, {"1m", 60000000}, {"0us", 0}, {"1.000001s", 1000001},
+	};
+	static const char *const bad[] = {"", "25", "us", "25u", "1 us", "-1us", "5ns", NULL};
+	static const char *const fine[] = {"0.5us", "0.0001ms", NULL};
+	check_good(unit_micros_parse, good, ARRAY_LEN(good));
+	check_bad(unit_micros_parse, bad, "expected a duration with its unit (us, ms, s, m, h, d), such as 25ms");
+	check_bad(unit_micros_parse, fine,
+		  "expected a duration with its unit (us, ms, s, m, h, d), such as 25ms, in whole microseconds");
+}
+
+static void percents(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text, *printed;
+		double want;
+	} good[] = {{"1%", "1%", 0.01}, {"0.1%", "0.1%", 0.001}, {"100%", "100%", 1}, {"0%", "0%", 0},
+		    {"33.3%", "33.3%", 0.333}, {"100.0%", "100%", 1}, {"0.00001%", "0.00001%", 0.0000001}};
+	static const char *const bad[] = {"", "1", "%", "101%", "100.1%", "-1%", "1e1%", "1 %", "99999999999999999999%", NULL};
+	struct buf b CLEANUP(buf_fini) = {0};
+	buf_init(&b, 100);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++, b.len = 0) {
+		double got = -1;
+		assert_int_equal(unit_percent_parse(span_str(good[i].text), &got, NULL), 0);
+		assert_true(got == good[i].want);
+		assert_int_equal(unit_percent_print(&b, got), 0);
+		assert_string_equal(buf_cstr(&b), good[i].printed);
+	}
+	for (size_t i = 0; bad[i]; i++) {
+		struct err e;
+		double got = -1;
+		assert_int_equal(unit_percent_parse(span_str(bad[i]), &got, &e), -EINVAL);
+		assert_string_equal(e.text, "expected a share in percent, 0% to 100%, such as 0.1%");
+		assert_true(got == -1);
+	}
+}
+
 static void what_is_printed_reads_well(void **state)
 {
 	(void)state;
@@ -188,6 +229,10 @@ static void what_is_printed_reads_back(void **state)
 		assert_int_equal(unit_duration_parse(buf_span(&b), &back, NULL), 0);
 		assert_true(back == value);
 		b.len = 0;
+		assert_int_equal(unit_micros_print(&b, value), 0);
+		assert_int_equal(unit_micros_parse(buf_span(&b), &back, NULL), 0);
+		assert_true(back == value);
+		b.len = 0;
 		assert_int_equal(unit_size_print(&b, value), 0);
 		assert_int_equal(unit_size_parse(buf_span(&b), &back, NULL), 0);
 		assert_true(back == value);
@@ -200,6 +245,8 @@ int main(void)
 		cmocka_unit_test(durations),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(rates),
+		cmocka_unit_test(micros),
+		cmocka_unit_test(percents),
 		cmocka_unit_test(what_is_printed_reads_well),
 		cmocka_unit_test(what_is_printed_reads_back),
 	};

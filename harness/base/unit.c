@@ -17,6 +17,10 @@ static const struct unit durations[] = {
 	{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1},
 };
 
+static const struct unit micros[] = {
+	{"d", 86400000000}, {"h", 3600000000}, {"m", 60000000}, {"s", 1000000}, {"ms", 1000}, {"us", 1},
+};
+
 /* For printing, the first that divides is taken. */
 static const struct unit sizes[] = {
 	{"TiB", 1ull << 40}, {"TB", 1000000000000}, {"GiB", 1 << 30}, {"GB", 1000000000}, {"MiB", 1 << 20},
@@ -26,6 +30,8 @@ static const struct unit sizes[] = {
 static const struct unit rates[] = {{"/s", 1}, {"/m", 60}, {"/h", 3600}};
 
 static const char expected_duration[] = "expected a duration with its unit (ms, s, m, h, d), such as 25s";
+static const char expected_micros[] = "expected a duration with its unit (us, ms, s, m, h, d), such as 25ms";
+static const char expected_percent[] = "expected a share in percent, 0% to 100%, such as 0.1%";
 static const char expected_size[] =
 	"expected a size with its unit (B, kB, MB, GB, TB, KiB, MiB, GiB, TiB), such as 64KiB";
 static const char expected_rate[] = "expected a rate with its unit (/s, /m, /h), such as 100/s";
@@ -104,6 +110,11 @@ int unit_duration_parse(struct span text, uint64_t *ret_ms, struct err *e)
 	return whole_parse(text, durations, ARRAY_LEN(durations), expected_duration, "milliseconds", ret_ms, e);
 }
 
+int unit_micros_parse(struct span text, uint64_t *ret_us, struct err *e)
+{
+	return whole_parse(text, micros, ARRAY_LEN(micros), expected_micros, "microseconds", ret_us, e);
+}
+
 int unit_size_parse(struct span text, uint64_t *ret_octets, struct err *e)
 {
 	return whole_parse(text, sizes, ARRAY_LEN(sizes), expected_size, "octets", ret_octets, e);
@@ -122,6 +133,16 @@ int unit_rate_parse(struct span text, double *ret_per_second, struct err *e)
 	return 0;
 }
 
+int unit_percent_parse(struct span text, double *ret_share, struct err *e)
+{
+	struct number n;
+	if (number_parse(text, &n) < 0 || !span_eq(n.rest, SPAN_LIT("%")) || n.digits / 100 > n.denominator ||
+	    (double)n.digits / (double)n.denominator > 100)
+		return err_set(e, EINVAL, "%s", expected_percent);
+	*ret_share = (double)n.digits / ((double)n.denominator * 100);
+	return 0;
+}
+
 int unit_duration_print(struct buf *b, uint64_t ms)
 {
 	if (ms == 0)
@@ -136,6 +157,18 @@ int unit_duration_print(struct buf *b, uint64_t ms)
 	for (; fraction % 10 == 0; fraction /= 10)
 		digits--;
 	return buf_printf(b, "%llu.%0*us", (unsigned long long)(ms / 1000), (int)digits, fraction);
+}
+
+int unit_micros_print(struct buf *b, uint64_t us)
+{
+	if (us % 1000 == 0)
+		return unit_duration_print(b, us / 1000);
+	if (us < 1000)
+		return buf_printf(b, "%lluus", (unsigned long long)us);
+	unsigned fraction = (unsigned)(us % 1000), digits = 3;
+	for (; fraction % 10 == 0; fraction /= 10)
+		digits--;
+	return buf_printf(b, "%llu.%0*ums", (unsigned long long)(us / 1000), (int)digits, fraction);
 }
 
 int unit_size_print(struct buf *b, uint64_t octets)
@@ -167,4 +200,16 @@ int unit_rate_print(struct buf *b, double per_second)
 		if (rate_text(text, sizeof(text), per_second, &rates[i]))
 			return buf_printf(b, "%s", text);
 	return buf_printf(b, "%.*f/s", FRACTION_MAX, per_second);
+}
+
+int unit_percent_print(struct buf *b, double share)
+{
+	char text[64];
+	for (int decimals = 0; decimals <= FRACTION_MAX; decimals++) {
+		int len = snprintf(text, sizeof(text), "%.*f%%", decimals, share * 100);
+		double back;
+		if (len > 0 && unit_percent_parse(span_str(text), &back, NULL) == 0 && back == share)
+			return buf_printf(b, "%s", text);
+	}
+	return buf_printf(b, "%.*f%%", FRACTION_MAX, share * 100);
 }

@@ -24,6 +24,8 @@ struct dial {
 	struct sockaddr_storage source;
 	bool has_source, open, paused, ended;
 	uint32_t timeout_ms;
+	const struct netns *netns;
+	int receive_buffer;
 	struct tls_context *tls;
 	char *server_name;
 	struct timer timer; /* starts the first attempt, then limits each */
@@ -86,7 +88,9 @@ static int dial_start(struct dial *d, const struct sockaddr_storage *to)
 	struct stream *tcp;
 	if (d->has_source && d->source.ss_family != to->ss_family)
 		return -EAFNOSUPPORT;
-	int r = tcp_connect(d->loop, to, d->has_source ? &d->source : NULL, &inner_events, d, &tcp);
+	struct tcp_options o = {.from = d->has_source ? &d->source : NULL, .netns = d->netns,
+				.receive_buffer = d->receive_buffer};
+	int r = tcp_connect_with(d->loop, to, &o, &inner_events, d, &tcp);
 	if (r == 0 && d->tls)
 		r = tls_client_new(d->loop, d->tls, tcp, d->server_name, &inner_events, d, &d->inner);
 	else if (r == 0)
@@ -167,7 +171,15 @@ static void inner_on_error(void *owner, int error)
 	d->stream.events->on_error(d->stream.owner, error);
 }
 
-static const struct stream_events inner_events = {inner_on_open, inner_on_data, inner_on_eof, inner_on_error};
+static void inner_on_drain(void *owner)
+{
+	struct dial *d = owner;
+	if (d->open && d->stream.events->on_drain)
+		d->stream.events->on_drain(d->stream.owner);
+}
+
+static const struct stream_events inner_events = {inner_on_open, inner_on_data, inner_on_eof, inner_on_error,
+						  inner_on_drain};
 
 static int dial_ready(const struct dial *d)
 {
@@ -250,6 +262,7 @@ int dial(struct loop *l, const struct dial_options *o, const struct stream_event
 	if (!d)
 		return -ENOMEM;
 	*d = (struct dial){.stream = {&dial_ops, events, owner}, .loop = l, .addresses = o->addresses, .tls = o->tls,
+			   .netns = o->netns, .receive_buffer = o->receive_buffer,
 			   .timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS};
 	snprintf(d->error_text, sizeof(d->error_text), "no error");
 	int r = o->addresses->n ? 0 : -EINVAL;

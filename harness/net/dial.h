@@ -7,6 +7,8 @@
 #include "harness/net/stream.h"
 #include "harness/net/tls.h"
 
+struct netns;
+
 struct dial_addresses {
 	struct sockaddr_storage list[DIAL_ADDRESSES_MAX];
 	size_t n;
@@ -22,6 +24,8 @@ struct dial_options {
 	uint32_t connect_timeout_ms;            /* 0: CONNECT_TIMEOUT_MS; TLS handshake included */
 	struct tls_context *tls;                /* NULL: plain TCP; outlives the stream */
 	const char *server_name;                /* SNI and the name to verify; NULL: none sent, none verified */
+	const struct netns *netns;              /* connect from inside it (netns.h); NULL: ours; outlives the dial */
+	int receive_buffer;                     /* octets of SO_RCVBUF; 0: the kernel's */
 };
 
 /* The stream exists at once; on_open or on_error tells the end. -EINVAL for a bad source address or no addresses,

@@ -7,8 +7,9 @@
  * most one on_error. After on_error nothing more comes. stream_free() may be called from inside any callback, at any
  * time; no callback comes after it.
  *
- * Callbacks come from the loop only, never from inside a call to a function of this header. All four must be set. What
- * the peer sent before it ended is delivered before the ending is told, also when a write has failed meanwhile.
+ * Callbacks come from the loop only, never from inside a call to a function of this header. All but on_drain must be
+ * set. What the peer sent before it ended is delivered before the ending is told, also when a write has failed
+ * meanwhile.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,8 @@ struct stream_events {
 	/* Terminal: -ECONNREFUSED, -ETIMEDOUT, -ECONNRESET (a RST came), -EPROTO (TLS; stream_error_text says what),
 	 * ... It may follow on_eof: a FIN, then a RST. */
 	void (*on_error)(void *owner, int error);
+	/* stream_unsent() was above 0 and is 0 again. May be NULL. */
+	void (*on_drain)(void *owner);
 };
 
 struct stream_ops {

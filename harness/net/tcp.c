@@ -15,6 +15,7 @@
 
 #include "harness/base/buf.h"
 #include "harness/net/address.h"
+#include "harness/net/netns.h"
 
 struct tcp {
 	struct stream stream; /* first */
@@ -226,6 +227,14 @@ static void tcp_connected(struct tcp *t)
 	tcp_opened(t);
 }
 
+static void tcp_drain(struct tcp *t)
+{
+	bool waited = stream_unsent(&t->stream) > 0;
+	tcp_flush(t);
+	if (waited && !t->send_error && stream_unsent(&t->stream) == 0 && t->stream.events->on_drain)
+		t->stream.events->on_drain(t->stream.owner);
+}
+
 static void tcp_on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct tcp *t = poll->data;
@@ -236,10 +245,10 @@ static void tcp_on_poll(uv_poll_t *poll, int status, int events)
 		tcp_connected(t);
 	} else {
 		if (status < 0 || (events & UV_WRITABLE))
-			tcp_flush(t);
-		if (!t->paused && !t->eof && (status < 0 || (events & UV_READABLE)))
+			tcp_drain(t);
+		if (!t->ended && !t->paused && !t->eof && (status < 0 || (events & UV_READABLE)))
 			tcp_read(t);
-		else if (t->eof && (status < 0 || t->send_error || (events & UV_PRIORITIZED)))
+		else if (!t->ended && t->eof && (status < 0 || t->send_error || (events & UV_PRIORITIZED)))
 			tcp_after_eof(t, status);
 	}
 	tcp_leave(t);
@@ -284,10 +293,8 @@ static int tcp_write(struct stream *s, struct span data)
 static int tcp_shutdown(struct stream *s)
 {
 	struct tcp *t = (struct tcp *)s;
-	if (t->ended)
-		return -EPIPE;
-	if (!t->open)
-		return -ENOTCONN;
+	if (t->ended || !t->open)
+		return t->ended ? -EPIPE : -ENOTCONN;
 	t->shut = true;
 	if (!t->send_error)
 		tcp_flush(t);
@@ -381,16 +388,25 @@ fail:
 int tcp_connect(struct loop *l, const struct sockaddr_storage *to, const struct sockaddr_storage *from,
 		const struct stream_events *events, void *owner, struct stream **ret_stream)
 {
+	struct tcp_options o = {.from = from};
+	return tcp_connect_with(l, to, &o, events, owner, ret_stream);
+}
+
+int tcp_connect_with(struct loop *l, const struct sockaddr_storage *to, const struct tcp_options *o,
+		     const struct stream_events *events, void *owner, struct stream **ret_stream)
+{
 	int one = 1;
 	char text[ADDRESS_TEXT_LEN];
-	int fd CLEANUP(cleanup_fd) = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd CLEANUP(cleanup_fd) = netns_socket(o->netns, to->ss_family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (fd < 0)
+		return fd;
+	if (o->receive_buffer && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &o->receive_buffer, sizeof(o->receive_buffer)) < 0)
 		return -errno;
-	if (from) {
+	if (o->from) {
 		/* The kernel chooses the port at connect time, so that one source address reaches more than 28,000
 		 * connections. */
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-		if (bind(fd, (const struct sockaddr *)from, address_len(from)) < 0)
+		if (bind(fd, (const struct sockaddr *)o->from, address_len(o->from)) < 0)
 			return -errno;
 	}
 	if (connect(fd, (const struct sockaddr *)to, address_len(to)) < 0 && errno != EINPROGRESS)

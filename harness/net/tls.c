@@ -83,7 +83,7 @@ static void tls_explain(struct tls *t)
 			 X509_verify_cert_error_string(verified));
 		return;
 	}
-	if (why == SSL_R_WRONG_VERSION_NUMBER && !t->open)
+	if (why == SSL_R_WRONG_VERSION_NUMBER && !t->open && !SSL_is_server(t->ssl))
 		hint = " (perhaps the peer does not speak TLS here)";
 	snprintf(t->error_text, sizeof(t->error_text), "%s%s%s", reason ? reason : "TLS failed",
 		 t->open ? "" : during_handshake, hint);
@@ -203,7 +203,15 @@ static void below_on_error(void *owner, int error)
 	tls_fail(t, error);
 }
 
-static const struct stream_events below_events = {below_on_open, below_on_data, below_on_eof, below_on_error};
+static void below_on_drain(void *owner)
+{
+	struct tls *t = owner;
+	if (t->open && !t->ended && t->stream.events->on_drain)
+		t->stream.events->on_drain(t->stream.owner);
+}
+
+static const struct stream_events below_events = {below_on_open, below_on_data, below_on_eof, below_on_error,
+						  below_on_drain};
 
 static int tls_write(struct stream *s, struct span data)
 {
@@ -315,7 +323,8 @@ static const struct stream_ops tls_ops = {
 	.free = tls_free,
 };
 
-int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, const char *server_name,
+/* Takes `below`, also on failure. */
+static int tls_new(struct loop *l, struct tls_context *c, struct stream *below, const char *server_name,
 		   const struct stream_events *events, void *owner, struct stream **ret_stream)
 {
 	int r = -ENOMEM;
@@ -325,13 +334,14 @@ int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, 
 	*t = (struct tls){.stream = {&tls_ops, events, owner}, .loop = l, .below = below};
 	snprintf(t->error_text, sizeof(t->error_text), "no error");
 	snprintf(t->description, sizeof(t->description), "tls over %s", stream_describe(below));
-	r = tls_context_client(c, server_name, &t->ssl, &t->in, &t->out);
+	r = tls_context_connection(c, server_name, &t->ssl, &t->in, &t->out);
 	if (r < 0)
 		goto fail;
 	below->events = &below_events;
 	below->owner = t;
 	ERR_clear_error();
-	if (SSL_get_error(t->ssl, SSL_do_handshake(t->ssl)) == SSL_ERROR_WANT_READ) /* makes the ClientHello */
+	/* A client makes its ClientHello. */
+	if (SSL_get_error(t->ssl, SSL_do_handshake(t->ssl)) == SSL_ERROR_WANT_READ)
 		r = tls_flush(t);
 	else
 		r = -ENOMEM;
@@ -345,4 +355,16 @@ fail:
 	free(t);
 	stream_free(below);
 	return r;
+}
+
+int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, const char *server_name,
+		   const struct stream_events *events, void *owner, struct stream **ret_stream)
+{
+	return tls_new(l, c, below, server_name, events, owner, ret_stream);
+}
+
+int tls_server_new(struct loop *l, struct tls_context *c, struct stream *below, const struct stream_events *events,
+		   void *owner, struct stream **ret_stream)
+{
+	return tls_new(l, c, below, NULL, events, owner, ret_stream);
 }

@@ -1,5 +1,5 @@
 #pragma once
-/* TLS by OpenSSL as a filter over any stream. Verification is on unless told otherwise. TLS 1.2 or newer. */
+/* TLS by OpenSSL as a filter over any stream. A client's verification is on unless told otherwise. TLS 1.2 or newer. */
 #include <stdbool.h>
 
 #include "harness/base/err.h"
@@ -26,3 +26,21 @@ void tls_context_free(struct tls_context *c);
  * certificate". */
 int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, const char *server_name,
 		   const struct stream_events *events, void *owner, struct stream **ret_stream);
+
+/* As a server ------------------------------------------------------------------------------------------------------ */
+
+enum { TLS_SELF_SIGNED_DAYS = 30 };
+
+struct tls_server_options {
+	const char *certificate; /* PEM: the server's, then its chain. NULL: one made now, self-signed:
+				    for localhost, 127.0.0.1 and ::1, valid for TLS_SELF_SIGNED_DAYS */
+	const char *key;         /* PEM, without a passphrase; NULL: with the certificate's NULL, or in its file */
+	const char *alpn;        /* the one protocol spoken; NULL: ALPN is not answered */
+};
+
+/* For tls_server_new only; freed by tls_context_free. -ENOENT (or what opening a file gave) or -EINVAL, with a
+ * sentence. */
+int tls_server_context_new(const struct tls_server_options *o, struct tls_context **ret_context, struct err *e);
+/* As tls_client_new: on_open comes after the handshake. A client without the protocol of `alpn` is refused. */
+int tls_server_new(struct loop *l, struct tls_context *c, struct stream *below, const struct stream_events *events,
+		   void *owner, struct stream **ret_stream);

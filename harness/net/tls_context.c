@@ -10,10 +10,6 @@
 
 enum { SERVER_NAME_MAX = 254 };
 
-struct tls_context {
-	SSL_CTX *ctx;
-};
-
 static int load_authorities(SSL_CTX *ctx, const char *ca_file, struct err *e)
 {
 	if (!ca_file && SSL_CTX_set_default_verify_paths(ctx) != 1)
@@ -40,16 +36,24 @@ static int set_alpn(SSL_CTX *ctx, const char *protocol, struct err *e)
 	return SSL_CTX_set_alpn_protos(ctx, list, (unsigned)len + 1) == 0 ? 0 : err_set(e, ENOMEM, "out of memory");
 }
 
-int tls_context_new(const struct tls_options *o, struct tls_context **ret_context, struct err *e)
+struct tls_context *tls_context_make(const SSL_METHOD *method)
 {
 	struct tls_context *c = calloc(1, sizeof(*c));
-	if (!c || !(c->ctx = SSL_CTX_new(TLS_client_method()))) {
+	if (!c || !(c->ctx = SSL_CTX_new(method))) {
 		free(c);
-		return err_set(e, ENOMEM, "out of memory");
+		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION);
 	SSL_CTX_set_options(c->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_session_cache_mode(c->ctx, SSL_SESS_CACHE_OFF);
+	return c;
+}
+
+int tls_context_new(const struct tls_options *o, struct tls_context **ret_context, struct err *e)
+{
+	struct tls_context *c = tls_context_make(TLS_client_method());
+	if (!c)
+		return err_set(e, ENOMEM, "out of memory");
 	SSL_CTX_set_verify(c->ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	int r = o->insecure && !o->ca_file ? 0 : load_authorities(c->ctx, o->ca_file, e);
 	if (r == 0 && o->alpn)
@@ -67,6 +71,7 @@ void tls_context_free(struct tls_context *c)
 	if (!c)
 		return;
 	SSL_CTX_free(c->ctx);
+	free(c->alpn);
 	free(c);
 }
 
@@ -95,7 +100,7 @@ static int set_server_name(SSL *ssl, const char *server_name)
 	return 0;
 }
 
-int tls_context_client(struct tls_context *c, const char *server_name, SSL **ret_ssl, BIO **ret_in, BIO **ret_out)
+int tls_context_connection(struct tls_context *c, const char *server_name, SSL **ret_ssl, BIO **ret_in, BIO **ret_out)
 {
 	SSL *ssl = SSL_new(c->ctx);
 	BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
@@ -108,7 +113,10 @@ int tls_context_client(struct tls_context *c, const char *server_name, SSL **ret
 	BIO_set_mem_eof_return(in, -1);
 	BIO_set_mem_eof_return(out, -1);
 	SSL_set_bio(ssl, in, out);
-	SSL_set_connect_state(ssl);
+	if (c->serves)
+		SSL_set_accept_state(ssl);
+	else
+		SSL_set_connect_state(ssl);
 	int r = server_name ? set_server_name(ssl, server_name) : 0;
 	if (r < 0) {
 		SSL_free(ssl);

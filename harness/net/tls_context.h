@@ -1,9 +1,17 @@
 #pragma once
-/* Between tls_context.c and tls.c only: a client connection set up by a context. */
+/* Between tls_context.c, tls_server.c and tls.c only. */
 #include <openssl/ssl.h>
 
 #include "harness/net/tls.h"
 
-/* A client with memory BIOs that tell "try again" when empty; ret_in and ret_out belong to ret_ssl. -EINVAL for a
- * server name that cannot be one, -ENOMEM. */
-int tls_context_client(struct tls_context *c, const char *server_name, SSL **ret_ssl, BIO **ret_in, BIO **ret_out);
+struct tls_context {
+	SSL_CTX *ctx;
+	bool serves;
+	char *alpn; /* of a server; NULL: none */
+};
+
+/* A context with what clients and servers have in common, or NULL. */
+struct tls_context *tls_context_make(const SSL_METHOD *method);
+/* One end of a connection with memory BIOs that tell "try again" when empty; ret_in and ret_out belong to ret_ssl.
+ * server_name: of a client. -EINVAL for a server name that cannot be one, -ENOMEM. */
+int tls_context_connection(struct tls_context *c, const char *server_name, SSL **ret_ssl, BIO **ret_in, BIO **ret_out);

@@ -2,6 +2,7 @@
 #include "harness/target/target.h"
 
 #include <libgen.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/base/conf.h"
@@ -59,6 +60,11 @@ const struct opt target_table[] = {
 	ROW(target, "contract", contract, OPT_SECTION, "what the target promises", .sub = contract_table),
 	ROW(target, "timeout", timeout_ms, OPT_DURATION, "deadline of one answer", .def = "5s", .min = 1, .max = 600000),
 	ROW(target, "source", source, OPT_STRING, "local address to connect from"),
+	ROW(target, "nodes", nodes, OPT_SECTIONS, "processes of the target that may be ended and started again", .sub = target_node_table,
+	    .item_size = sizeof(struct target_node)),
+	ROW(target, "backplane", backplane, OPT_SECTIONS, "the same of the broker behind it", .sub = target_node_table,
+	    .item_size = sizeof(struct target_node)),
+	ROW(target, "hooks", hooks, OPT_MAP, "commands for what only the owner can do, run by /bin/sh -c in this file's folder"),
 	ROW(target, "known", known, OPT_SECTIONS, "deviations that are accepted", .sub = known_table, .item_size = sizeof(struct target_known)),
 	{0},
 };
@@ -121,7 +127,20 @@ static int finish(struct target *t, struct arena *a, struct err *e)
 		return r;
 	if (!t->name)
 		t->name = t->url.text;
-	return resolve_echo(t, a, e);
+	r = target_nodes_check(t, a, e);
+	return r < 0 ? r : resolve_echo(t, a, e);
+}
+
+/* Nodes and hooks run there, also when it is the guard that runs them, whose folder is another. */
+static int resolve_folder(struct target *t, const char *path, struct arena *a, struct err *e)
+{
+	char *copy = arena_strdup(a, path);
+	char *folder = copy ? realpath(dirname(copy), NULL) : NULL;
+	if (!folder)
+		return err_set(e, errno, "%s: its folder cannot be found: %s", path, strerror(errno));
+	t->folder = arena_strdup(a, folder);
+	free(folder);
+	return t->folder ? target_nodes_resolve(t, a) : -ENOMEM;
 }
 
 static int load_file(const char *path, struct arena *a, struct target *t, struct err *e)
@@ -133,7 +152,8 @@ static int load_file(const char *path, struct arena *a, struct target *t, struct
 	r = finish(t, a, &why);
 	if (r < 0)
 		return err_set(e, -r, "%s: %s", path, why.text);
-	return resolve_file(&t->tls.ca, path, a);
+	r = resolve_file(&t->tls.ca, path, a);
+	return r < 0 ? r : resolve_folder(t, path, a, e);
 }
 
 int target_load_text(struct span text, const char *name, struct arena *a, struct target *ret_target, struct err *e)

@@ -32,6 +32,19 @@ struct target_known {
 	bool flaky;              /* it does not happen every time: passing is not stale */
 };
 
+enum { TARGET_NODES_MAX = 64, TARGET_NODE_NAME_MAX = 63 };
+
+/* A process of the target, or of the broker behind it, that may be ended and started again. NULL, 0: not told. */
+struct target_node {
+	const char *name, *url;
+	struct opt_strings start; /* the command */
+	const char *folder;      /* its working folder */
+	const char *ready, *log, *pidfile, *stop_signal;
+	uint64_t grace_ms, ready_within_ms;
+	bool clock;              /* start it under libfaketime */
+	const char *proxy, *proxy_api;
+};
+
 struct target {
 	int64_t version;
 	const char *name, *url_text, *echo_text;
@@ -45,6 +58,9 @@ struct target {
 	uint64_t timeout_ms;     /* deadline of one answer; 0: CASE_TIMEOUT_MS */
 	const char *source;      /* local address to connect from, or NULL */
 	struct opt_sections known; /* of struct target_known */
+	struct opt_sections nodes, backplane; /* of struct target_node */
+	struct opt_map hooks;    /* commands of the owner, by name */
+	const char *folder;      /* of the file, absolute; hooks and nodes run there; NULL without a file */
 
 	struct url url;          /* of `url` */
 	struct url echo;         /* where cases go: the echo path when there is one, else the URL */
@@ -60,3 +76,7 @@ int target_load(const char *url_or_path, struct arena *a, struct target *ret_tar
 int target_load_text(struct span text, const char *name, struct arena *a, struct target *ret_target, struct err *e);
 /* The entry by which the target file accepts a deviation of this case, or NULL. */
 const struct target_known *target_known_find(const struct target *t, const char *id);
+/* For target.c: the table of one node, what is wrong with one, and its paths made absolute. */
+extern const struct opt target_node_table[];
+int target_nodes_check(const struct target *t, struct arena *a, struct err *e);
+int target_nodes_resolve(struct target *t, struct arena *a);

@@ -47,7 +47,13 @@ static void a_whole_file_is_read(void **state)
 		"source: 127.0.0.2\n"
 		"known:\n"
 		"  - {case: a/b, reason: old clients, flaky: true}\n"
-		"  - {case: c/d, reason: \"on purpose\"}\n";
+		"  - {case: c/d, reason: \"on purpose\"}\n"
+		"nodes:\n"
+		"  - {name: a, url: ws://127.0.0.1:9401/ws, start: [chat, --port, \"9401\"], ready: http://127.0.0.1:9401/readyz, log: a.log,\n"
+		"     pidfile: /run/a.pid, stop_signal: INT, grace: 3s, ready_within: 1m, clock: true}\n"
+		"  - {name: b, pidfile: b.pid}\n"
+		"backplane: [{name: redis, pidfile: r.pid, ready: \"redis://127.0.0.1:6379\", proxy: r, proxy_api: \"http://127.0.0.1:8474\"}]\n"
+		"hooks: {restart: \"kubectl rollout restart deploy/chat\"}\n";
 	struct target t;
 	struct err e = {0};
 	(void)state;
@@ -66,6 +72,16 @@ static void a_whole_file_is_read(void **state)
 	assert_string_equal(target_known_find(&t, "c/d")->reason, "on purpose");
 	assert_true(target_known_find(&t, "a/b")->flaky && !target_known_find(&t, "c/d")->flaky);
 	assert_null(target_known_find(&t, "c"));
+	const struct target_node *nodes = t.nodes.items, *broker = t.backplane.items;
+	assert_int_equal(t.nodes.len, 2);
+	assert_string_equal(nodes[0].start.items[2], "9401");
+	assert_string_equal(nodes[0].stop_signal, "INT");
+	assert_string_equal(nodes[0].log, "a.log"); /* a text is in no folder */
+	assert_true(nodes[0].clock && nodes[0].grace_ms == 3000 && nodes[0].ready_within_ms == 60000);
+	assert_string_equal(nodes[1].stop_signal, "TERM");
+	assert_true(!nodes[1].clock && nodes[1].grace_ms == 10000 && nodes[1].start.len == 0 && !nodes[1].ready);
+	assert_string_equal(broker[0].proxy_api, "http://127.0.0.1:8474");
+	assert_string_equal(opt_map_get(&t.hooks, "restart"), "kubectl rollout restart deploy/chat");
 }
 
 static void a_url_is_enough(void **state)
@@ -119,6 +135,17 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "headers: {Bad Name: x}\n", "headers: 'Bad Name' is no name of a header field"},
 	{HEAD "headers: {\"\\e[2J\": x}\n", "headers: '\\x1b[2J' is no name of a header field"},
 	{HEAD "headers: {A: \"x\\r\\nB: y\"}\n", "headers: the value of 'A' holds a line break or another control character"},
+	{HEAD "nodes: [{pidfile: p}]\n", NULL},
+	{HEAD "nodes: [{name: a, pid: 4}]\n", NULL},
+	{HEAD "nodes: [{name: a, start: chat}]\n", NULL},
+	{HEAD "nodes: [{name: a, pidfile: p, grace: 5}]\n", NULL},
+	{HEAD "nodes: [{name: a}]\n", "nodes: a: how is its process found? Tell `start` or `pidfile`"},
+	{HEAD "nodes: [{name: ../a, pidfile: p}]\n", "nodes: expected a name of letters, digits, '-', '_', '.', at most 63 of them"},
+	{HEAD "nodes: [{name: all, pidfile: p}]\n", "nodes: 'all' cannot be a name: faults mean something else by it"},
+	{HEAD "nodes: [{name: a, pidfile: p}, {name: a, pidfile: q}]\n", "nodes: two are called 'a'"},
+	{HEAD "nodes: [{name: a, pidfile: p, url: \"http://h/\"}]\n", "nodes: a: expected a ws:// or wss:// URL, got 'http://h/'"},
+	{HEAD "backplane: [{name: r, pidfile: p, proxy: x}]\n", "backplane: r: `proxy` and `proxy_api` belong together"},
+	{HEAD "hooks: {restart: \"\"}\n", "hooks: 'restart' has no command"},
 	{HEAD "echo: echo\n", "expected a ws:// or wss:// URL, got 'echo'"},
 };
 
@@ -154,11 +181,19 @@ static void files_on_disk(void **state)
 	assert_non_null(strstr(e.text, path));
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
-	fputs("wsquall: 1\nurl: wss://h/\ntls: {ca: ca.pem}\n", f);
+	fputs("wsquall: 1\nurl: wss://h/\ntls: {ca: ca.pem}\nnodes: [{name: a, pidfile: a.pid, log: /l/a}, {name: b, pidfile: b, folder: sub}]\n", f);
 	fclose(f);
 	assert_int_equal(target_load(path, &arena, &t, &e), 0);
 	snprintf(want, sizeof(want), "%s/ca.pem", folder);
 	assert_string_equal(t.tls.ca, want);
+	assert_string_equal(t.folder, folder);
+	const struct target_node *nodes = t.nodes.items;
+	snprintf(want, sizeof(want), "%s/a.pid", folder);
+	assert_string_equal(nodes[0].pidfile, want);
+	assert_string_equal(nodes[0].log, "/l/a");
+	assert_string_equal(nodes[0].folder, folder);
+	snprintf(want, sizeof(want), "%s/sub", folder);
+	assert_string_equal(nodes[1].folder, want);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fputs("wsquall: 1\nurl: ws://h:0/\n", f);

@@ -1,0 +1,146 @@
+/* How the filters of a chain come, change and go with the toxics of its set. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "faults/chain.h"
+
+static void seed_of(const struct chain *c, const struct toxic *t, const char *what, struct rng *ret)
+{
+	char name[256 + TOXIC_NAME_MAX];
+	snprintf(name, sizeof(name), "%s/%llu/%s%s", c->set->name, (unsigned long long)c->connection, t->name, what);
+	rng_init(ret, c->set->seed, name);
+}
+
+/* The same answer for the same toxicity, so that raising it keeps those that it is on already. */
+static bool is_wanted(const struct chain *c, const struct toxic *t)
+{
+	struct rng rng;
+	bool clear = t->fault->stream->clear && t->fault->stream->clear(t->options);
+	if (!(c->layer & (clear ? CHAIN_CLEAR : CHAIN_WIRE)))
+		return false;
+	seed_of(c, t, "/toxicity", &rng);
+	return (double)(rng_u64(&rng) >> 11) * 0x1p-53 < t->toxicity;
+}
+
+static struct filter **find(struct chain *c, const struct toxic *t)
+{
+	struct filter **f = &c->first;
+	while (*f && (*f)->toxic != t)
+		f = &(*f)->next;
+	return f;
+}
+
+/* Where a toxic's filter stands: before those of the toxics behind it. */
+static struct filter **place(struct chain *c, const struct toxic *t)
+{
+	struct filter **at = &c->first;
+	for (const struct toxic *each = c->set->first; each && each != t; each = each->next)
+		if (*at && (*at)->toxic == each)
+			at = &(*at)->next;
+	return at;
+}
+
+static int put_on(struct chain *c, struct toxic *t)
+{
+	const struct filter_ops *ops = t->fault->stream;
+	struct filter *f = calloc(1, sizeof(*f));
+	void *state = f ? calloc(1, ops->state_size + !ops->state_size) : NULL;
+	if (!state) {
+		free(f);
+		return -ENOMEM;
+	}
+	*f = (struct filter){.ops = ops, .options = t->options, .state = state, .now_us = c->now_us, .opened_us = c->opened_us,
+			     .connection = c->connection, .streams = t->streams, .chain = c, .toxic = t, .wake_at_us = UINT64_MAX};
+	seed_of(c, t, "", &f->rng);
+	struct filter **at = place(c, t), *before = *at == c->first ? NULL : c->first;
+	while (before && before->next != *at)
+		before = before->next;
+	for (enum direction d = 0; d < DIRECTIONS; d++) /* a FIN may have passed this place already */
+		f->eof_gone[d] = before ? before->eof_gone[d] : c->eof_in[d];
+	f->next = *at;
+	*at = f;
+	f->dead = c->ending && f->next && f->next->dead;
+	if (ops->open && !f->dead)
+		ops->open(f);
+	return 0;
+}
+
+static void free_filter(struct filter *f)
+{
+	if (f->ops->fini)
+		f->ops->fini(f);
+	free(f->state);
+	free(f);
+}
+
+static void take_off(struct chain *c, struct filter **at)
+{
+	struct filter *f = *at;
+	if (!c->ended && !f->dead && f->ops->release) {
+		f->now_us = c->now_us;
+		f->ops->release(f);
+	}
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		if (f->eof_came[d])
+			filter_pass_eof(f, d);
+	*at = f->next;
+	free_filter(f);
+}
+
+void chain_toxic_added(struct chain *c, struct toxic *t, uint64_t now_us)
+{
+	if (!c->open)
+		return;
+	chain_enter(c, now_us);
+	if (!c->ended && is_wanted(c, t))
+		put_on(c, t);
+	chain_leave(c);
+}
+
+void chain_toxic_removed(struct chain *c, struct toxic *t, uint64_t now_us)
+{
+	struct filter **at = find(c, t);
+	assert(!c->depth); /* not from inside an event: the filter may be at work */
+	chain_enter(c, now_us);
+	if (*at)
+		take_off(c, at);
+	if (c->silenced_by == t) {
+		c->silenced_by = NULL;
+		c->events->on_end(c->owner, STREAM_END_RST, SIDES);
+	}
+	chain_leave(c);
+}
+
+void chain_toxic_changed(struct chain *c, struct toxic *t, bool streams_too, uint64_t now_us)
+{
+	struct filter **at = find(c, t), *f = *at;
+	assert(!c->depth);
+	if (!c->open)
+		return;
+	chain_enter(c, now_us);
+	bool wanted = !c->ended && !(f && f->dead) && is_wanted(c, t);
+	if (f && (!wanted || streams_too)) {
+		take_off(c, at);
+		f = NULL;
+	}
+	if (!f && wanted && !c->ended)
+		put_on(c, t);
+	else if (f) {
+		f->options = t->options;
+		f->now_us = now_us;
+		if (!c->ended && f->ops->changed)
+			f->ops->changed(f);
+		chain_settle(f);
+	}
+	chain_leave(c);
+}
+
+void chain_drop_filters(struct chain *c)
+{
+	for (struct filter *f = c->first, *next; f; f = next) {
+		next = f->next;
+		free_filter(f);
+	}
+	c->first = NULL;
+}

@@ -1,0 +1,18 @@
+#pragma once
+/*
+ * Objects with a name of ours (wsq-<pid>-...) whose process is gone and that no journal tells of: its folder was
+ * elsewhere, or was removed. Namespaces under /run/netns, interfaces of our own namespace, control groups. A name whose
+ * number is that of a process that lives, ours or not, is left alone.
+ */
+#include "harness/base/guard.h"
+
+enum { STRAY_PIDS_MAX = 256, STRAY_NAMES_MAX = 1024, STRAY_DEPTH_MAX = 12 };
+
+/* The process number in a name of ours; 0: it is none of ours. */
+pid_t stray_pid(const char *name);
+/*
+ * Tells each, with a NULL journal; clean: removes it first. Those of the processes known[0..n) are passed over: their
+ * journals have been told. Returns how many were told.
+ */
+int strays(bool clean, const pid_t *known, size_t n,
+	   void (*on_found)(void *owner, const struct guard_leftover *left), void *owner);

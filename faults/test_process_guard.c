@@ -1,0 +1,234 @@
+/*
+ * The harness is killed with SIGKILL while a fault on processes is in force: the guard heals. A fork of the test is the
+ * harness; what is healed is seen from here.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faults/test_process_rig.h"
+#include "faults/undo.h"
+#include "harness/base/clock.h"
+
+enum { ANY = -1 };
+
+struct seen_before {
+	struct proc_id id;
+	uint64_t files, data;
+};
+
+static uint64_t soft(struct proc_id id, int resource)
+{
+	struct rlimit limit = {0};
+	prlimit(id.pid, (__rlimit_resource_t)resource, NULL, &limit);
+	return limit.rlim_cur;
+}
+
+static bool is_stopped(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return proc_state(b->id) == 'T';
+}
+
+static bool goes_on(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return proc_lives(b->id) && proc_state(b->id) != 'T';
+}
+
+static bool has_ended(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return !proc_lives(b->id);
+}
+
+static bool is_another(struct rig *r, const struct seen_before *b)
+{
+	struct proc_id now;
+	return has_ended(r, b) && fault_node_find(r->nodes[0], &now, NULL) == 0;
+}
+
+static bool fewer_files(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return soft(b->id, RLIMIT_NOFILE) < b->files;
+}
+
+static bool as_many_files(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return soft(b->id, RLIMIT_NOFILE) == b->files;
+}
+
+static bool less_memory(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return soft(b->id, RLIMIT_DATA) < b->data;
+}
+
+static bool as_much_memory(struct rig *r, const struct seen_before *b)
+{
+	(void)r;
+	return soft(b->id, RLIMIT_DATA) == b->data;
+}
+
+/* In a cgroup of ours, or not. */
+static bool is_in_ours(struct rig *r, const struct seen_before *b)
+{
+	char path[64], line[256] = "";
+	bool found = false;
+	(void)r;
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)b->id.pid);
+	FILE *f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		found |= strstr(line, "/wsq-") != NULL;
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool is_in_its_own(struct rig *r, const struct seen_before *b)
+{
+	return proc_lives(b->id) && !is_in_ours(r, b);
+}
+
+static long behind(struct rig *r)
+{
+	int fd = rig_connect(r, 0);
+	long s = (long)(time(NULL) - atoll(rig_ask(fd, "time")));
+	close(fd);
+	return s;
+}
+
+static bool is_ahead(struct rig *r, const struct seen_before *b)
+{
+	(void)b;
+	return behind(r) < -3000;
+}
+
+static bool is_on_time(struct rig *r, const struct seen_before *b)
+{
+	(void)b;
+	return labs(behind(r)) < 300;
+}
+
+static bool is_cut(struct rig *r, const struct seen_before *b)
+{
+	(void)b;
+	return access(rig_path(r, "cut"), F_OK) == 0;
+}
+
+static bool is_mended(struct rig *r, const struct seen_before *b)
+{
+	return !is_cut(r, b);
+}
+
+static const struct row {
+	const char *fault;
+	const char *words[4];
+	enum rig_kept kept;
+	bool (*hurt)(struct rig *r, const struct seen_before *b);
+	bool (*healed)(struct rig *r, const struct seen_before *b);
+	int only;                  /* enum fault_means that it is about: with or without cgroups; ANY */
+} rows[] = {
+	{"pause", {NULL}, RIG_STARTED, is_stopped, goes_on, ANY},
+	{"backplane_pause", {NULL}, RIG_STARTED, is_stopped, goes_on, ANY},
+	{"cpu_limit", {"limit=1%"}, RIG_STARTED, is_stopped, goes_on, FAULT_EMULATED},
+	{"memory_limit", {NULL}, RIG_STARTED, less_memory, as_much_memory, FAULT_EMULATED},
+	{"cpu_limit", {"limit=1%"}, RIG_STARTED, is_in_ours, is_in_its_own, FAULT_DRIVEN},
+	{"memory_limit", {NULL}, RIG_STARTED, is_in_ours, is_in_its_own, FAULT_DRIVEN},
+	{"fd_limit", {NULL}, RIG_STARTED, fewer_files, as_many_files, ANY},
+	{"clock_step", {NULL}, RIG_CLOCK, is_ahead, is_on_time, ANY},
+	{"kill", {NULL}, RIG_STARTED, has_ended, is_another, ANY},
+	{"terminate", {"grace=100ms"}, RIG_STUBBORN, has_ended, is_another, ANY},
+	{"backplane_kill", {NULL}, RIG_STARTED, has_ended, is_another, ANY},
+	{"terminate", {"grace=1h"}, RIG_STARTED, has_ended, is_another, ANY},
+	{"hook", {"begin=cut", "end=mend"}, RIG_BY_PID, is_cut, is_mended, ANY},
+};
+
+/* The harness: a guard of its own, for its guard ends with it. */
+static void harness(struct rig *r, const struct row *row)
+{
+	static struct opt_pair commands[] = {{"cut", "touch cut"}, {"mend", "rm cut"}};
+	const struct opt_map hooks = {.items = commands, .len = ARRAY_LEN(commands)};
+	struct fault_run *run;
+	struct err e = {.text = ""};
+	if (guard_start(undo_kinds, &r->site.guard, &e) < 0 || uv_loop_fork(&r->loop.uv) < 0)
+		_exit(1);
+	r->site.hooks = &hooks;
+	r->site.hooks_folder = r->folder;
+	if (rig_start(r, row->fault, row->words, 0, &run, &e) < 0) {
+		print_error("%s\n", e.text);
+		_exit(2);
+	}
+	for (;;) {
+		struct timer tick = {0};
+		timer_start(&tick, &r->loop, 1000, NULL, NULL);
+		uv_run(&r->loop.uv, UV_RUN_ONCE);
+		timer_fini(&tick);
+	}
+}
+
+static void await(struct rig *r, const struct row *row, const struct seen_before *b, pid_t pid, bool healed)
+{
+	uint64_t until_us = clock_now_us() + RIG_HANG_S * 1000000ull;
+	while (!(healed ? row->healed : row->hurt)(r, b)) {
+		if (clock_now_us() > until_us || (pid && waitpid(pid, NULL, WNOHANG) == pid))
+			fail_msg("%s: not %s", row->fault, healed ? "healed" : "hurt");
+		poll(NULL, 0, 5);
+	}
+}
+
+static void killed_in_the_middle(void **state)
+{
+	struct rig *r = *state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct row *row = &rows[i];
+		struct fault_probe probe = {.means = FAULT_DRIVEN};
+		if (fault_find(row->fault)->process)
+			fault_probe(fault_find(row->fault), FAULT_PROCESS, NULL, &probe);
+		if ((row->only != ANY && (int)probe.means != row->only) || probe.means == FAULT_MISSING) {
+			print_message("%s: skip, it is %s: %s\n", row->fault, fault_means_name(probe.means), probe.why);
+			continue;
+		}
+		size_t node = rig_add(r, row->kept);
+		assert_int_equal(node, 0);
+		struct seen_before b = {.id = rig_id(r, 0)};
+		b.files = soft(b.id, RLIMIT_NOFILE);
+		b.data = soft(b.id, RLIMIT_DATA);
+		assert_false(row->hurt(r, &b));
+		pid_t pid = fork();
+		if (pid == 0)
+			harness(r, row);
+		await(r, row, &b, pid, false);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		await(r, row, &b, 0, true);
+		print_message("%s: healed\n", row->fault);
+		struct rig *next = NULL;
+		rig_teardown((void **)&r);
+		assert_int_equal(rig_setup((void **)&next), 0);
+		*state = r = next;
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(killed_in_the_middle, rig_setup, rig_teardown)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

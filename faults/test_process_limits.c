@@ -1,0 +1,239 @@
+/*
+ * Faults that take something away from a process: processor time, memory, descriptors, the right time. Each is measured
+ * by what the victim can still do, and it can do all again afterwards. The same tests run where cgroups drive the
+ * limits and where they are emulated; each says which.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "faults/test_process_rig.h"
+#include "harness/base/clock.h"
+
+static bool driven(const struct rig *r, const char *fault)
+{
+	struct fault_probe probe;
+	fault_probe(fault_find(fault), FAULT_PROCESS, &r->site, &probe);
+	assert_int_not_equal(probe.means, FAULT_MISSING);
+	print_message("%s: %s, %s\n", fault, fault_means_name(probe.means), probe.why);
+	return probe.means == FAULT_DRIVEN;
+}
+
+/* --- cpu_limit --- */
+
+enum { CPU_WORK_MS = 300, CPU_SHARE_PERCENT = 20 };
+
+static long cpu_ms(struct proc_id id)
+{
+	clockid_t clock;
+	struct timespec used = {0};
+	if (clock_getcpuclockid(id.pid, &clock) == 0)
+		clock_gettime(clock, &used);
+	return used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+static struct {
+	struct proc_id id;
+	long until_ms;
+	int fd;
+} work;
+
+static bool has_answered(struct rig *r)
+{
+	struct pollfd answer = {.fd = work.fd, .events = POLLIN};
+	(void)r;
+	return poll(&answer, 1, 0) == 1;
+}
+
+static bool work_is_done(struct rig *r)
+{
+	(void)r;
+	return cpu_ms(work.id) >= work.until_ms;
+}
+
+/* Time that the victim needs for an amount of work: however busy the machine is, it is never too short. */
+static void a_share_of_a_processor(void **state)
+{
+	struct rig *r = *state;
+	size_t node = rig_add(r, RIG_BY_PID);
+	int fd = rig_connect(r, node);
+	driven(r, "cpu_limit");
+	work.id = rig_id(r, node);
+	assert_string_equal(rig_ask(fd, "burn"), "ok");
+	struct fault_run *run = rig_begin(r, "cpu_limit", WORDS("limit=20%"));
+	work.until_ms = cpu_ms(work.id) + CPU_WORK_MS;
+	uint64_t since_us = clock_now_us();
+	rig_until(r, work_is_done);
+	uint64_t took_ms = (clock_now_us() - since_us) / 1000;
+	print_message("%d ms of processor time at %d %% took %d ms\n", CPU_WORK_MS, CPU_SHARE_PERCENT, (int)took_ms);
+	assert_true(took_ms >= CPU_WORK_MS * 100 / CPU_SHARE_PERCENT / 2);
+	/* While we wait the loop must run: where the limit is emulated, it is what lets the victim run. */
+	rig_say(fd, "echo slow");
+	work.fd = fd;
+	rig_until(r, has_answered);
+	assert_string_equal(rig_hear(fd), "slow");
+	fault_stop(run);
+	assert_int_not_equal(proc_state(work.id), 'T');
+	work.until_ms = cpu_ms(work.id) + CPU_WORK_MS;
+	rig_until(r, work_is_done);
+	close(fd);
+}
+
+static void cpu_shares_are_checked(void **state)
+{
+	struct rig *r = *state;
+	struct fault_run *run;
+	struct err e;
+	rig_add(r, RIG_BY_PID);
+	assert_int_equal(rig_start(r, "cpu_limit", WORDS("limit=0.1%"), 0, &run, &e), -EINVAL);
+	assert_string_equal(e.text, "limit must be 1% to 100% of one processor");
+	fault_stop(rig_begin(r, "cpu_limit", WORDS("limit=100%")));
+}
+
+/* --- memory_limit --- */
+
+static void so_much_more_memory(void **state)
+{
+	struct rig *r = *state;
+	size_t node = rig_add(r, RIG_STARTED);
+	struct proc_id id = rig_id(r, node);
+	bool grouped = driven(r, "memory_limit");
+	int fd = rig_connect(r, node);
+	assert_string_equal(rig_ask(fd, "alloc 64"), "ok");
+	struct fault_run *run = rig_begin(r, "memory_limit", WORDS("headroom=16MiB"));
+	assert_string_equal(rig_ask(fd, "alloc 4"), "ok");
+	if (grouped) {
+		assert_string_equal(rig_ask(fd, "alloc 64"), ""); /* killed */
+		fault_stop(run);
+		assert_false(proc_lives(id));
+	} else {
+		assert_string_equal(rig_ask(fd, "alloc 64"), "ENOMEM");
+		assert_string_equal(rig_ask(fd, "echo lives"), "lives");
+		fault_stop(run);
+		assert_string_equal(rig_ask(fd, "alloc 64"), "ok");
+	}
+	close(fd);
+}
+
+/* --- fd_limit --- */
+
+static uint64_t soft_files(struct proc_id id)
+{
+	struct rlimit limit;
+	assert_int_equal(prlimit(id.pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	return limit.rlim_cur;
+}
+
+static void no_more_descriptors(void **state)
+{
+	struct rig *r = *state;
+	size_t node = rig_add(r, RIG_STARTED);
+	struct proc_id id = rig_id(r, node), before, born;
+	int first = rig_connect(r, node);
+	assert_int_equal(proc_identify(atoi(rig_ask(first, "fork")), &before), 0);
+	uint64_t files = soft_files(id);
+	struct fault_run *run = rig_begin(r, "fd_limit", WORDS("spare=1"));
+	assert_true(soft_files(id) < files && soft_files(before) < files);
+	int second = rig_connect(r, node);
+	assert_string_equal(rig_ask(second, "echo the last"), "the last");
+	int third = rig_connect(r, node); /* by the kernel; accept() fails with EMFILE */
+	rig_say(third, "echo at last");
+	while (atoi(rig_ask(first, "emfile")) == 0)
+		;
+	assert_string_equal(rig_ask(second, "echo still"), "still");
+	assert_int_equal(proc_identify(atoi(rig_ask(first, "fork")), &born), 0);
+	assert_true(soft_files(born) < files);
+	fault_stop(run);
+	assert_string_equal(rig_hear(third), "at last");
+	assert_int_equal(soft_files(id), files);
+	assert_int_equal(soft_files(before), files);
+	assert_int_equal(soft_files(born), files);
+	close(first);
+	close(second);
+	close(third);
+}
+
+/* Its owner has set another limit meanwhile: that is his. */
+static void a_limit_of_others_stays(void **state)
+{
+	struct rig *r = *state;
+	size_t node = rig_add(r, RIG_BY_PID);
+	struct proc_id id = rig_id(r, node);
+	struct fault_run *run = rig_begin(r, "fd_limit", WORDS(NULL));
+	struct rlimit limit;
+	assert_int_equal(prlimit(id.pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = 77;
+	assert_int_equal(prlimit(id.pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	fault_stop(run);
+	assert_int_equal(soft_files(id), 77);
+}
+
+/* --- clock_step --- */
+
+static long behind(int fd)
+{
+	return (long)(time(NULL) - atoll(rig_ask(fd, "time")));
+}
+
+static void the_clock_jumps(void **state)
+{
+	struct rig *r = *state;
+	static const struct {
+		const char *direction;
+		long behind_s;
+	} rows[] = {{"direction=forward", -3600}, {"direction=back", 3600}};
+	if (!launch_faketime()) {
+		print_message("skip: libfaketime is not installed\n");
+		skip();
+	}
+	size_t node = rig_add(r, RIG_CLOCK);
+	int fd = rig_connect(r, node);
+	assert_in_range(labs(behind(fd)), 0, 300);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct fault_run *run = rig_begin(r, "clock_step", WORDS("by=1h", rows[i].direction));
+		assert_in_range(labs(behind(fd) - rows[i].behind_s), 0, 300);
+		fault_stop(run);
+		assert_in_range(labs(behind(fd)), 0, 300);
+	}
+	/* Two add up, and end one after the other. */
+	struct fault_run *one = rig_begin(r, "clock_step", WORDS("by=1h")), *two = rig_begin(r, "clock_step", WORDS("by=2h"));
+	assert_in_range(labs(behind(fd) + 3 * 3600), 0, 300);
+	fault_stop(two);
+	assert_in_range(labs(behind(fd) + 3600), 0, 300);
+	fault_stop(one);
+	assert_in_range(labs(behind(fd)), 0, 300);
+	close(fd);
+}
+
+static void a_clock_that_cannot_jump(void **state)
+{
+	struct rig *r = *state;
+	struct fault_run *run;
+	struct err e = {.text = ""};
+	rig_add(r, RIG_BY_PID);
+	assert_int_equal(rig_start(r, "clock_step", WORDS(NULL), 0, &run, &e), -ENOTSUP);
+	print_message("%s\n", e.text);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_share_of_a_processor), TEST(cpu_shares_are_checked), TEST(so_much_more_memory), TEST(no_more_descriptors),
+		TEST(a_limit_of_others_stays), TEST(the_clock_jumps), TEST(a_clock_that_cannot_jump),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,162 @@
+/*
+ * The guard's own process. It must outlive everything that ends its parent: a signal to the process group, a closed
+ * terminal, SIGKILL, a lack of memory. So it is in a session of its own, holds nothing of its parent's but standard
+ * error, and ends only when its list is empty or nothing more can be done.
+ */
+#include "harness/base/guard_internal.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct child {
+	const struct guard_kind *const *kinds;
+	struct guard_list list;
+	struct guard_journal *journal;
+	int socket, parent;            /* parent: a pidfd, -1 where the kernel has none */
+};
+
+enum { FD_SOCKET = 3, FD_JOURNAL, FD_FOLDER, FD_REST };
+enum { COMPLAINT_MAX = 2048 }; /* less than PIPE_BUF: a pipe that is ready for any takes all of it (pipe(7)) */
+
+void guard_complain(const struct guard_entry *entry, int r)
+{
+	struct buf b CLEANUP(buf_fini) = {0};
+	struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+	buf_init(&b, COMPLAINT_MAX);
+	buf_printf(&b, "wsquall: not undone, 'wsquall doctor --clean' tries again: ");
+	guard_entry_describe(entry, &b);
+	buf_printf(&b, ": %s\n", strerror(-r));
+	/* A reader that has stopped reading must not keep us from undoing the rest. */
+	if (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) && write(STDERR_FILENO, b.p, b.len) < 0)
+		return;
+}
+
+/* To known numbers, and everything above is closed: our parent's sockets must not stay open for our sake. */
+static void keep_only(struct child *c)
+{
+	int *const kept[] = {&c->socket, &c->journal->fd, &c->journal->folder};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	null = fcntl(null, F_DUPFD_CLOEXEC, FD_REST);
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		*kept[i] = fcntl(*kept[i], F_DUPFD_CLOEXEC, FD_REST);
+	for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+		*kept[i] = dup3(*kept[i], FD_SOCKET + (int)i, O_CLOEXEC);
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (fcntl(STDERR_FILENO, F_GETFD) < 0)
+		dup2(null, STDERR_FILENO);
+	closefrom(FD_REST);
+}
+
+static void detach(void)
+{
+	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
+				      SIGALRM, SIGXFSZ};
+	sigset_t none;
+	for (size_t i = 0; i < ARRAY_LEN(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	prctl(PR_SET_NAME, "wsquall-guard");
+	/* The last to go when memory is out; only root may ask for that. */
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "-1000", 5) < 0)
+		(void)fd;
+	cleanup_fd(&fd);
+	if (chdir("/") < 0)
+		return;
+}
+
+static int add(struct child *c, struct guard_entry *entry, struct span line)
+{
+	if (c->list.len == GUARD_ENTRIES_MAX)
+		return -ENOSPC;
+	int r = guard_journal_append(c->journal, line);
+	return r < 0 ? r : guard_list_push(&c->list, entry);
+}
+
+static void drop(struct child *c, int id)
+{
+	struct guard_entry *entry = guard_list_find(&c->list, id);
+	if (!entry)
+		return;
+	guard_list_remove(&c->list, entry);
+	guard_journal_forget(c->journal, id);
+	guard_journal_compact(c->journal, &c->list);
+}
+
+static void on_message(struct child *c, struct span line)
+{
+	struct guard_entry entry = {0};
+	int r = guard_line_read(c->kinds, span_sub(line, 0, line.len - 1), &entry);
+	if (r == 0) {
+		drop(c, entry.id);
+	} else if (r > 0) {
+		struct guard_ack ack = {.id = entry.id};
+		ack.result = add(c, &entry, line);
+		guard_entry_fini(&entry);
+		send(c->socket, &ack, sizeof(ack), MSG_NOSIGNAL);
+	}
+}
+
+/* False at the end. */
+static bool receive(struct child *c, int flags)
+{
+	uint8_t text[GUARD_ENTRY_MAX];
+	ssize_t n = recv(c->socket, text, sizeof(text), flags);
+	if (n > 0)
+		on_message(c, span_of(text, (size_t)n));
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/*
+ * Until the parent is gone. The end of the socket says so, unless another process has inherited the parent's side; then
+ * the pidfd does. What was sent before is read first.
+ */
+static void serve(struct child *c)
+{
+	struct pollfd fds[] = {{.fd = c->socket, .events = POLLIN}, {.fd = c->parent, .events = POLLIN}};
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (fds[1].revents)
+			break;
+		if (fds[0].revents && !receive(c, 0))
+			return;
+	}
+	while (receive(c, MSG_DONTWAIT))
+		;
+}
+
+static void on_result(void *owner, const struct guard_entry *entry, int r)
+{
+	struct child *c = owner;
+	if (r == 0)
+		guard_journal_forget(c->journal, entry->id);
+	else
+		guard_complain(entry, r);
+}
+
+_Noreturn void guard_child(const struct guard_kind *const *kinds, int socket, pid_t parent, struct guard_journal *j)
+{
+	struct child c = {.kinds = kinds, .journal = j, .socket = socket};
+	keep_only(&c);
+	detach();
+	c.parent = (int)syscall(SYS_pidfd_open, parent, 0);
+	/* It may be gone already, and its number be another's. */
+	if (getppid() == parent)
+		serve(&c);
+	size_t left = guard_list_undo(&c.list, GUARD_TRIES, on_result, &c);
+	if (left == 0)
+		guard_journal_remove(j);
+	_exit(left > 0);
+}

@@ -1,0 +1,120 @@
+/* The addresses of an interface by rtnetlink. */
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/net/interface.h"
+
+static size_t family_len(int family)
+{
+	return family == AF_INET ? 4 : 16;
+}
+
+#define NO_BROADCAST ",nobrd"
+
+int interface_address_parse(const char *text, struct interface_address *ret_address, struct err *e)
+{
+	struct interface_address a = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
+	char host[INET6_ADDRSTRLEN + 1];
+	const char *slash = strchr(text, '/'), *comma = a.family == AF_INET ? strchr(text, ',') : NULL;
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	a.no_broadcast = slash && comma && strcmp(comma, NO_BROADCAST) == 0;
+	unsigned bits = (unsigned)family_len(a.family) * 8;
+	a.prefix = bits;
+	if (len >= sizeof(host))
+		return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64");
+	memcpy(host, text, len);
+	host[len] = 0;
+	if (slash) {
+		size_t digits = strspn(slash + 1, "0123456789");
+		if (digits == 0 || digits > 3 || (slash[1 + digits] && !(a.no_broadcast && slash + 1 + digits == comma)) ||
+		    (a.prefix = (unsigned)strtoul(slash + 1, NULL, 10)) > bits)
+			return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64, with a prefix of 0 to %u", bits);
+	}
+	if (inet_pton(a.family, host, a.octets) != 1)
+		return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64");
+	*ret_address = a;
+	return 0;
+}
+
+const char *interface_address_text(const struct interface_address *a, char *text)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+	inet_ntop(a->family, a->octets, host, sizeof(host));
+	snprintf(text, INTERFACE_ADDRESS_TEXT, "%s/%u%s", host, a->prefix, a->no_broadcast ? NO_BROADCAST : "");
+	return text;
+}
+
+static struct nl_msg *address_request(int type, int flags, unsigned index, const struct interface_address *a)
+{
+	const struct ifaddrmsg header = {
+		.ifa_family = (uint8_t)a->family, .ifa_prefixlen = (uint8_t)a->prefix, .ifa_index = index,
+		.ifa_flags = a->family == AF_INET6 ? IFA_F_NODAD : 0,
+	};
+	struct nl_msg *m = netlink_request(type, flags, &header, sizeof(header));
+	int len = (int)family_len(a->family);
+	bool broadcast = a->family == AF_INET && a->prefix <= 30 && type == RTM_NEWADDR && !a->no_broadcast;
+	uint8_t last[4];
+	memcpy(last, a->octets, sizeof(last));
+	for (unsigned bit = a->prefix; broadcast && bit < 32; bit++)
+		last[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	if (m && nla_put(m, IFA_LOCAL, len, a->octets) == 0 && nla_put(m, IFA_ADDRESS, len, a->octets) == 0 &&
+	    (!broadcast || nla_put(m, IFA_BROADCAST, len, last) == 0))
+		return m;
+	nlmsg_free(m);
+	return NULL;
+}
+
+int interface_address_add(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e)
+{
+	char text[INTERFACE_ADDRESS_TEXT];
+	struct nl_msg *m CLEANUP(cleanup_nl_msg) = address_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, a);
+	int r = netlink_call(nl, m, e, "cannot add the address %s", interface_address_text(a, text));
+	return r == -EEXIST ? 0 : r;
+}
+
+int interface_address_delete(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e)
+{
+	char text[INTERFACE_ADDRESS_TEXT];
+	struct nl_msg *m CLEANUP(cleanup_nl_msg) = address_request(RTM_DELADDR, 0, index, a);
+	int r = netlink_call(nl, m, e, "cannot take away the address %s", interface_address_text(a, text));
+	return r == -EADDRNOTAVAIL || r == -ENODEV ? 0 : r;
+}
+
+struct address_list {
+	unsigned index;
+	struct interface_address *to;
+	int n;
+};
+
+static int address_read(void *owner, struct nlmsghdr *h)
+{
+	struct address_list *list = owner;
+	struct nlattr *a[IFA_MAX + 1];
+	const struct ifaddrmsg *header = nlmsg_data(h);
+	if (h->nlmsg_type != RTM_NEWADDR || nlmsg_parse(h, sizeof(*header), a, IFA_MAX, NULL) < 0 ||
+	    (list->index && header->ifa_index != list->index) || header->ifa_scope == RT_SCOPE_LINK ||
+	    list->n == INTERFACE_ADDRESSES_MAX || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
+		return 0;
+	/* IPv6 tells only IFA_ADDRESS; of an IPv4 point-to-point link that is the other end. */
+	const struct nlattr *own = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
+	if (!own || nla_len(own) != (int)family_len(header->ifa_family))
+		return 0;
+	struct interface_address *to = &list->to[list->n++];
+	*to = (struct interface_address){.family = header->ifa_family, .prefix = header->ifa_prefixlen,
+					 .no_broadcast = header->ifa_family == AF_INET && !a[IFA_BROADCAST]};
+	memcpy(to->octets, nla_data(own), family_len(header->ifa_family));
+	return 0;
+}
+
+int interface_addresses(struct netlink *nl, unsigned index, struct interface_address *ret_addresses, struct err *e)
+{
+	const struct ifaddrmsg header = {.ifa_family = AF_UNSPEC};
+	struct nl_msg *m CLEANUP(cleanup_nl_msg) = netlink_request(RTM_GETADDR, 0, &header, sizeof(header));
+	struct address_list list = {.index = index, .to = ret_addresses};
+	int r = netlink_dump(nl, m, address_read, &list, e, "cannot list the addresses");
+	return r < 0 ? r : list.n;
+}

@@ -1,0 +1,63 @@
+/* The TLS of a proxy, from a user's words to the two contexts that its connections share. */
+#include "harness/proxy/credentials.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int check(const struct proxy_tls *o, struct err *e)
+{
+	if (!o->terminate && (o->upstream || o->certificate || o->key))
+		return err_set(e, EINVAL, "TLS options are for a proxy that ends TLS: tls wants \"terminate\"");
+	if (!o->certificate != !o->key)
+		return err_set(e, EINVAL, "a certificate and its key are given both or not at all");
+	if (!o->upstream && (o->upstream_ca || o->upstream_insecure || o->upstream_name))
+		return err_set(e, EINVAL, "TLS options of the upstream, but no TLS towards it");
+	return 0;
+}
+
+int credentials_new(const struct proxy_tls *o, const char *host, struct credentials **ret, struct err *e)
+{
+	struct tls_server_options server = {.certificate = o->certificate, .key = o->key, .alpn = o->alpn};
+	struct tls_options client = {.ca_file = o->upstream_ca, .insecure = o->upstream_insecure, .alpn = o->alpn};
+	int r = check(o, e);
+	if (r < 0)
+		return r;
+	if (!o->terminate) {
+		*ret = NULL;
+		return 0;
+	}
+	struct credentials *c = calloc(1, sizeof(*c));
+	if (!c || !(c->name = strdup(o->upstream_name ? o->upstream_name : host))) {
+		free(c);
+		return err_set(e, ENOMEM, "out of memory");
+	}
+	c->named = o->upstream_name;
+	r = tls_server_context_new(&server, &c->server, e);
+	if (r == 0 && o->upstream)
+		r = tls_context_new(&client, &c->client, e);
+	if (r < 0) {
+		credentials_free(c);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+void credentials_free(struct credentials *c)
+{
+	if (!c)
+		return;
+	tls_context_free(c->server);
+	tls_context_free(c->client);
+	free(c->name);
+	free(c);
+}
+
+void credentials_set_host(struct credentials *c, const char *host)
+{
+	char *name = c->named ? NULL : strdup(host);
+	if (!name)
+		return;
+	free(c->name);
+	c->name = name;
+}

@@ -1,0 +1,16 @@
+#pragma once
+/*
+ * The chain of a connection's wire where TLS is ended: a stream around the client's socket, below the TLS. Toxics that
+ * do not read frames act here, on the octets as they are on the wire.
+ */
+#include "harness/net/stream.h"
+#include "harness/proxy/relay.h"
+
+/* Takes `below`, also on failure. The chain begins at once. -ENOMEM. */
+int wire_new(struct relay *r, struct stream *below, struct stream **ret_stream);
+/* The relay ends: the chain goes, and octets pass. The stream stays. Not from inside one of its callbacks. */
+void wire_detach(struct stream *s);
+/* The FIN downstream has left the chain. */
+bool wire_fin_sent(const struct stream *s);
+/* Filters hold so much of this direction that its sender is to wait. */
+bool wire_full(const struct stream *s, enum direction d);
