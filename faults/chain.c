@@ -185,6 +185,11 @@ void filter_held(struct filter *f, enum direction d, size_t octets, size_t max)
 	f->full[d] = octets > (max < FILTER_HELD_MAX ? max : FILTER_HELD_MAX);
 }
 
+void filter_ignore_sender(struct filter *f, enum direction d)
+{
+	f->ignores[d] = true;
+}
+
 void filter_tell(struct filter *f, enum direction d, const char *what, uint64_t at, const char *detail_fmt, ...)
 {
 	const struct toxics *set = f->chain->set;
@@ -297,7 +302,15 @@ bool chain_idle(const struct chain *c)
 bool chain_full(const struct chain *c, enum direction d)
 {
 	for (const struct filter *f = c->ending ? NULL : c->first; f; f = f->next)
-		if (f->full[d])
+		if (f->full[d] || f->ignores[d])
+			return true;
+	return false;
+}
+
+bool chain_ignores(const struct chain *c, enum direction d)
+{
+	for (const struct filter *f = c->ending ? NULL : c->first; f; f = f->next)
+		if (f->ignores[d])
 			return true;
 	return false;
 }

@@ -71,6 +71,7 @@ struct filter {
 	uint64_t wake_at_us;
 	size_t held[DIRECTIONS];
 	bool full[DIRECTIONS];     /* held is above what it said */
+	bool ignores[DIRECTIONS];
 	bool eof_came[DIRECTIONS], eof_gone[DIRECTIONS];
 	bool dead;                 /* the connection was ended by it, or by one behind it */
 };
@@ -95,6 +96,8 @@ void filter_wake_at(struct filter *f, uint64_t at_us);
  */
 void filter_held(struct filter *f, enum direction d, size_t octets, size_t max);
 enum { FILTER_HELD_MAX = 16 << 20 };
+/* Until it is taken off, the sender of d is not read from, and neither its FIN nor its RST is looked for. */
+void filter_ignore_sender(struct filter *f, enum direction d);
 /*
  * Tells an event: what ("hit" for the first octet or frame touched, and for every one where they are few), at the
  * offset `at` of d. detail_fmt may be NULL.

@@ -48,7 +48,7 @@ static void vanish(struct filter *f, uint64_t at)
 	filter_wake_at(f, UINT64_MAX);
 	filter_tell(f, s->from, "hit", at, "who=%s sent=%s", who_choices[o->who], sent_choices[o->sent]);
 	if (s->swallow)
-		filter_held(f, s->from, 1, 0); /* unread, so that its FIN and RST are not seen either */
+		filter_ignore_sender(f, s->from);
 	else
 		filter_end(f, STREAM_END_SILENCE, SIDES);
 }

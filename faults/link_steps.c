@@ -208,7 +208,7 @@ static int save(struct fault_run *run, const struct link_end *end, struct step_s
 
 int step_down(struct steps *s, struct fault_run *run, const struct link_end *end, struct err *e)
 {
-	struct step_saved *d;
+	struct step_saved *d = NULL;
 	int r = save(run, end, &d, e);
 	if (r < 0)
 		return r;
@@ -223,7 +223,7 @@ int step_down(struct steps *s, struct fault_run *run, const struct link_end *end
 int step_addresses_take(struct steps *s, struct fault_run *run, const struct link_end *end,
 			const struct interface_saved **ret_saved, struct err *e)
 {
-	struct step_saved *d;
+	struct step_saved *d = NULL;
 	int r = save(run, end, &d, e);
 	if (r < 0)
 		return r;
@@ -296,7 +296,7 @@ int step_source_ban(struct steps *s, struct fault_run *run, const struct link_en
 {
 	char text[INTERFACE_ADDRESS_TEXT];
 	const char *words[] = {end->where, "source", interface_address_text(a, text), NULL};
-	struct step_address *made;
+	struct step_address *made = NULL;
 	int r = step_address_new(run, end, a, &undo_ban, words, &made, e);
 	if (r < 0)
 		return r;
@@ -314,7 +314,7 @@ int step_address_give(struct steps *s, struct fault_run *run, const struct link_
 {
 	char index[16], text[INTERFACE_ADDRESS_TEXT];
 	const char *words[] = {end->where, end->interface, index, "delete", interface_address_text(a, text), NULL};
-	struct step_address *made;
+	struct step_address *made = NULL;
 	snprintf(index, sizeof(index), "%u", had->interface.index);
 	int r = step_address_new(run, end, a, &undo_address, words, &made, e);
 	if (r < 0)

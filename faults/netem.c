@@ -1,6 +1,6 @@
 /*
- * The kernel's network emulator with every parameter it has, in tc's words: for those who know tc-netem(8), and for what
- * no other fault has: slots by a distribution, link cells, the limit of the queue.
+ * The kernel's network emulator with every parameter it has: for those who know tc-netem(8), and for what no other
+ * fault has: slots by a distribution, link cells, the limit of the queue.
  */
 #include <string.h>
 
@@ -65,7 +65,7 @@ static const struct opt netem_options[] = {
 	OCTETS(cell_overhead, "octets that the link adds to each cell"),
 	TIME("slot_min", slot_min_us, "shortest time between two turns to send"),
 	TIME("slot_max", slot_max_us, "longest time between two turns to send"),
-	WORD(slot_distribution, netem_distribution_names, "of the time between two turns; other than uniform: by delay and jitter"),
+	WORD(slot_distribution, netem_distribution_names, "of the time between turns, with delay and jitter"),
 	TIME("slot_delay", slot_delay_us, "mean time between two turns"),
 	TIME("slot_jitter", slot_jitter_us, "by how much more or less"),
 	COUNT(slot_packets, INT32_MAX, "packets of one turn; 0: all there are"),

@@ -61,6 +61,7 @@ static void nobody_hears_an_ending(void **state)
 	bench_init(&b);
 	bench_add(&b, "half_open", "who=server sent=swallowed", 0);
 	assert_true(chain_full(b.chain, DOWNSTREAM));
+	assert_true(chain_ignores(b.chain, DOWNSTREAM) && !chain_ignores(b.chain, UPSTREAM));
 	assert_false(chain_full(b.chain, UPSTREAM));
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		bench_feed(&b, d, bench_pattern(), BENCH_PATTERN, 4096);

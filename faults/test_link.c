@@ -1,16 +1,13 @@
 /*
- * Link faults as an ordinary TCP connection feels them: cut in one direction or both by every means, and healed; the
- * address changed under it; its peer gone; itself killed. Silence is proven by the sender's own retransmissions.
+ * A link that is cut, in one direction or both, by every means, and healed, as an ordinary TCP connection feels it.
+ * Silence is proven by the sender's own retransmissions.
  */
-#include <arpa/inet.h>
-#include <net/route.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "faults/test_link_rig.h"
@@ -241,167 +238,6 @@ static void test_only_that_node(void **state)
 	link_rig_close(&rig);
 }
 
-static void peer_of(int fd, struct sockaddr_storage *ret_address)
-{
-	socklen_t len = sizeof(*ret_address);
-	memset(ret_address, 0, sizeof(*ret_address));
-	assert_int_equal(getpeername(fd, (struct sockaddr *)ret_address, &len), 0);
-}
-
-static bool same_host(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	return a->ss_family == AF_INET
-		? memcmp(&((const struct sockaddr_in *)a)->sin_addr, &((const struct sockaddr_in *)b)->sin_addr, 4) == 0
-		: memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr, 16) == 0;
-}
-
-static void test_handover(void **state)
-{
-	(void)state;
-	static const struct {
-		int family;
-		const char *options, *wait;
-	} rows[] = {{AF_INET, "", "address="}, {AF_INET6, "", "address="}, {AF_INET, "gap=30ms", "address=10."}};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct link_rig rig;
-		struct sockaddr_storage old, new;
-		link_rig_open(&rig, rows[i].family);
-		struct fault_run *run = link_rig_must(&rig, "handover", rows[i].options);
-		link_rig_wait(&rig, rows[i].wait);
-		/* The old connection: neither side hears anything any more, and nobody is told. */
-		space_send(rig.client, "up ");
-		link_rig_assert_cut(rig.server, rig.client, "down ");
-		link_rig_assert_silent(rig.server);
-		/* A new one comes from elsewhere. */
-		int client = space_connect(&rig.client_node->netns, &rig.address), server = space_accept(rig.listener);
-		assert_true(client >= 0);
-		peer_of(rig.server, &old);
-		peer_of(server, &new);
-		assert_false(same_host(&old, &new));
-		space_send(client, "new");
-		space_expect(server, "new");
-		fault_stop(run);
-		/* It did not die: it was unreachable. */
-		space_expect(rig.server, "up ");
-		space_expect(rig.client, "down ");
-		close(client);
-		close(server);
-		link_rig_close(&rig);
-	}
-}
-
-static void test_sock_destroy(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *options;
-		bool plain, kills;
-	} rows[] = {{"", false, true}, {"", true, true}, {"share=0%", false, false}, {"remote=10.9.9.9", false, false},
-		    {"local_port=1", false, false}, {"every=10ms", false, true}};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct link_rig rig;
-		link_rig_open(&rig, AF_INET);
-		if (rows[i].plain)
-			link_rig_plain(&rig);
-		struct fault_run *run = link_rig_must(&rig, "sock_destroy", rows[i].options);
-		assert_non_null(strstr(buf_cstr(&rig.events), rows[i].kills ? "connections=1\n" : "connections=0\n"));
-		if (rows[i].kills) {
-			link_rig_assert_error(rig.client, ECONNABORTED);
-			link_rig_assert_error(rig.server, ECONNRESET);
-		} else {
-			space_send(rig.client, "alive");
-			space_expect(rig.server, "alive");
-		}
-		if (strstr(rows[i].options, "every")) {
-			int client = space_connect(&rig.client_node->netns, &rig.address);
-			assert_true(client >= 0);
-			link_rig_wait(&rig, "connections=1\nsock_destroy kill client connections=1\n");
-			link_rig_assert_error(client, ECONNABORTED);
-			close(client);
-		}
-		fault_stop(run);
-		link_rig_close(&rig);
-	}
-}
-
-/* The client is gone: its own program knows, the server does not until it asks a client that has started anew. */
-static void test_half_open(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *options;
-		unsigned flags;
-	} rows[] = {{"", 0}, {"", V6}, {"", PLAIN}, {"after=20ms", 0}};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct link_rig rig;
-		link_rig_open(&rig, rows[i].flags & V6 ? AF_INET6 : AF_INET);
-		if (rows[i].flags & PLAIN)
-			link_rig_plain(&rig);
-		struct fault_run *run = link_rig_must(&rig, "half_open", rows[i].options);
-		link_rig_wait(&rig, "kill");
-		assert_non_null(strstr(buf_cstr(&rig.events), "connections=1"));
-		link_rig_assert_error(rig.client, ECONNABORTED);
-		space_send(rig.server, "hello?");
-		space_wait_retransmits(rig.server, 2);
-		link_rig_assert_silent(rig.server);
-		fault_stop(run);
-		link_rig_assert_error(rig.server, ECONNRESET);
-		link_rig_close(&rig);
-	}
-}
-
-/* A route of the administrator's, through the server. */
-static void add_default_route(struct link_rig *rig)
-{
-	int fd = netns_socket(&rig->client_node->netns, AF_INET, SOCK_DGRAM, 0);
-	struct rtentry route = {.rt_flags = RTF_UP | RTF_GATEWAY};
-	struct sockaddr_in any = {.sin_family = AF_INET};
-	struct sockaddr_in gateway = {.sin_family = AF_INET, .sin_addr = rig->server_node->address4};
-	memcpy(&route.rt_dst, &any, sizeof(any));
-	memcpy(&route.rt_genmask, &any, sizeof(any));
-	memcpy(&route.rt_gateway, &gateway, sizeof(gateway));
-	assert_int_equal(ioctl(fd, SIOCADDRT, &route), 0);
-	close(fd);
-	struct netlink *nl = link_rig_netlink(rig, false);
-	interface_saved_fini(&rig->had);
-	assert_int_equal(interface_save(nl, "eth0", &rig->had, NULL), 0);
-	assert_int_equal(rig->had.n_routes, 1);
-	netlink_close(nl);
-}
-
-static struct interface client_interface(struct link_rig *rig)
-{
-	struct interface i;
-	struct netlink *nl = link_rig_netlink(rig, false);
-	assert_int_equal(interface_get(nl, "eth0", &i, NULL), 0);
-	netlink_close(nl);
-	return i;
-}
-
-static void test_link_down(void **state)
-{
-	(void)state;
-	static const struct {
-		const char *options;
-		bool plain, admin;
-	} rows[] = {{"", false, false}, {"how=carrier", false, false}, {"how=admin", false, true}, {"", true, true}};
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct link_rig rig;
-		link_rig_open(&rig, AF_INET6);
-		add_default_route(&rig);
-		if (rows[i].plain)
-			link_rig_plain(&rig);
-		struct fault_run *run = link_rig_must(&rig, "link_down", rows[i].options);
-		struct interface now = client_interface(&rig);
-		assert_false(now.carrier);
-		assert_int_equal(!(now.flags & IFF_UP), rows[i].admin);
-		link_rig_assert_cut(rig.server, rig.client, "down");
-		fault_stop(run);
-		space_expect(rig.client, "down");
-		link_rig_close(&rig); /* with addresses and routes */
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -412,10 +248,6 @@ int main(void)
 		cmocka_unit_test(test_foreign_qdisc),
 		cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_only_that_node),
-		cmocka_unit_test(test_handover),
-		cmocka_unit_test(test_sock_destroy),
-		cmocka_unit_test(test_half_open),
-		cmocka_unit_test(test_link_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /*
- * A harness that is killed in the middle of a link fault leaves nothing: neither of its own topology nor on an interface
- * that was there before. And two at once do not touch each other.
+ * A harness that is killed in the middle of a link fault leaves nothing: neither of its own topology nor on an
+ * interface that was there before. And two at once do not touch each other.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -103,8 +103,10 @@ static const struct {
 	{"partition", ""}, {"partition", "direction=from"}, {"partition", "direction=to"}, {"partition", "style=reject"},
 	{"partition", "by=down"}, {"partition", "by=address"}, {"partition", "by=netem direction=from", true},
 	{"link_down", ""}, {"handover", "address=10.77.0.9/24"}, {"half_open", ""}, {"sock_destroy", "share=0% every=1s"},
-	{"latency", "latency=10ms", true}, {"loss", "", true}, {"duplicate", "", true}, {"reorder", "", true},
-	{"corrupt", "", true}, {"slot", "", true}, {"netem", "limit=5", true}, {"bandwidth", "rate=1MB", true}, {"none", "", true},
+	{"latency", "latency=10ms", true},
+	{"loss", "", true}, {"duplicate", "", true}, {"reorder", "", true},
+	{"corrupt", "", true}, {"slot", "", true},
+	{"netem", "limit=5", true}, {"bandwidth", "rate=1MB", true}, {"none", "", true},
 };
 
 /* A namespace with a name, that outlives those who hurt it, and the way to it. */

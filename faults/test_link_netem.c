@@ -21,7 +21,8 @@ static const struct {
 	const char *netem, *refused;
 } sums[] = {
 	{{"none"}, "limit 1000", NULL},
-	{{"latency latency=100ms", "bandwidth rate=1000000B"}, "limit 1067 delay 100ms rate 1000000B/s overhead 0 cell 0 0", NULL},
+	{{"latency latency=100ms", "bandwidth rate=1000000B"},
+	 "limit 1067 delay 100ms rate 1000000B/s overhead 0 cell 0 0", NULL},
 	{{"latency latency=20ms", "latency latency=30ms jitter=5ms", "bandwidth rate=1000B"},
 	 "limit 1001 delay 50ms 5ms rate 1000B/s overhead 0 cell 0 0", NULL},
 	{{"latency jitter=5ms", "latency jitter=5ms"}, NULL, "one jitter at a time"},
@@ -39,7 +40,8 @@ static const struct {
 	{{"loss ecn=true"}, "limit 1000 loss 1% ecn", NULL},
 	{{"duplicate probability=50%", "duplicate probability=50% correlation=5%"}, "limit 1000 duplicate 75% 5%", NULL},
 	{{"duplicate correlation=5%", "duplicate correlation=5%"}, NULL, "one correlation of duplicates"},
-	{{"reorder", "bandwidth rate=1000B"}, "limit 1001 delay 10ms reorder 25% gap 1 rate 1000B/s overhead 0 cell 0 0", NULL},
+	{{"reorder", "bandwidth rate=1000B"},
+	 "limit 1001 delay 10ms reorder 25% gap 1 rate 1000B/s overhead 0 cell 0 0", NULL},
 	{{"reorder", "reorder"}, NULL, "one reorder at a time"},
 	{{"corrupt probability=10%", "corrupt probability=10%"}, "limit 1000 corrupt 19%", NULL},
 	{{"corrupt bit=3"}, NULL, "can be chosen on the plane stream alone"},
@@ -50,8 +52,8 @@ static const struct {
 	{{"slot", "slot"}, NULL, "one slot at a time"},
 	{{"netem delay=1ms jitter=1ms distribution=normal rate=1000B packet_overhead=5 cell_size=6 cell_overhead=-7 loss=1% "
 	  "loss_correlation=2% duplicate=3% duplicate_correlation=4% reorder=5% reorder_correlation=6% gap=7 corrupt=8% "
-	  "corrupt_correlation=9% slot_distribution=normal slot_delay=1ms slot_jitter=2ms slot_packets=3 slot_octets=4 ecn=true "
-	  "limit=5 delay_correlation=10%"},
+	  "corrupt_correlation=9% slot_distribution=normal slot_delay=1ms slot_jitter=2ms slot_packets=3 slot_octets=4 "
+	  "ecn=true limit=5 delay_correlation=10%"},
 	 "limit 5 delay 1ms 1ms 10% distribution normal loss 1% 2% duplicate 3% 4% reorder 5% 6% gap 7 corrupt 8% 9% "
 	 "rate 1000B/s overhead 5 cell 6 -7 slot distribution normal delay 1ms 2ms packets 3 bytes 4 ecn", NULL},
 	{{"latency latency=1ms", "netem loss=1%"}, NULL, "netem sets everything"},

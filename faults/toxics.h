@@ -112,3 +112,5 @@ void chain_wake(struct chain *c, uint64_t now_us);
 bool chain_idle(const struct chain *c);
 /* A filter holds so much of this direction that its sender is to wait. */
 bool chain_full(const struct chain *c, enum direction d);
+/* It is full, and its sender's end is not to be looked for either. */
+bool chain_ignores(const struct chain *c, enum direction d);

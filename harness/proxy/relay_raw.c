@@ -247,7 +247,7 @@ static int wanted(const struct side *s)
 	int events = side_pending(s) && !s->send_error ? UV_WRITABLE : 0;
 	if (s->lingers)
 		return events | (s->eof ? 0 : UV_READABLE);
-	if (relay->silent)
+	if (relay->silent || chain_ignores(relay->chain, direction_of(s)))
 		return 0;
 	if (may_read(s))
 		return events | UV_READABLE;
