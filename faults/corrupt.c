@@ -102,9 +102,10 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 		at += before.len;
 		struct span part = span_sub(octets, 0, sizeof(copy));
 		memcpy(copy, part.p, part.len);
-		do
-			copy[h->next - at] = hit(f, d, copy[h->next - at]);
-		while (h->next - at < part.len && h->n >= CORRUPT_TOLD_MAX);
+		do {
+			size_t i = h->next - at; /* hit() moves it */
+			copy[i] = hit(f, d, copy[i]);
+		} while (h->next - at < part.len && h->n >= CORRUPT_TOLD_MAX);
 		part = span_sub(span_of(copy, part.len), 0, h->next - at);
 		filter_pass(f, d, part);
 		octets = span_sub(octets, part.len, octets.len);

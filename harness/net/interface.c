@@ -130,7 +130,7 @@ int interface_wait_ready(struct netlink *nl, const char *name, bool port, struct
 {
 	const uint64_t until_us = clock_now_us() + INTERFACE_READY_MS * UINT64_C(1000);
 	for (;;) {
-		struct interface i;
+		struct interface i = {0};
 		int r = interface_get(nl, name, &i, e);
 		if (r < 0 || (i.running && (i.forwarding || !port)))
 			return r;
@@ -163,7 +163,7 @@ int interface_trust_neighbours(struct netlink *nl, unsigned index, uint64_t ms, 
 
 int interface_set_master(struct netlink *nl, const char *name, const char *bridge, struct err *e)
 {
-	struct interface master;
+	struct interface master = {0};
 	int r = interface_get(nl, bridge, &master, e);
 	if (r < 0)
 		return r;

@@ -153,8 +153,8 @@ int netem_put(struct nl_msg *m, const struct netem *n, bool over, struct err *e)
 
 int netem_set(struct netlink *nl, unsigned ifindex, uint32_t handle, const struct netem *n, struct err *e)
 {
-	struct netem seen;
-	struct qdisc now;
+	struct netem seen = {0};
+	struct qdisc now = {0};
 	struct nl_msg *m CLEANUP(cleanup_nl_msg) = qdisc_request(ifindex, handle, "netem");
 	int r = m ? qdisc_root(nl, ifindex, &now, e) : err_set(e, ENOMEM, "out of memory");
 	if (r == 0)

@@ -18,7 +18,8 @@ static double clamp16(double value)
 /* The inverse of the normal distribution function: by going along x and noting where each step of it is reached. */
 static void normal_values(double values[NETEM_TABLE_LEN])
 {
-	for (double x = -10.0; x < 10.05; x += .00005) {
+	double x = -10.0;
+	for (int step = 0; step <= 401000; step++, x += .00005) {
 		int i = (int)rint(STEPS * (.5 + .5 * erf(x / sqrt(2.0))));
 		if (i % THIN == 0 && i < STEPS)
 			values[i / THIN] = rint(x * SCALE);

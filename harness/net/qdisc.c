@@ -80,7 +80,7 @@ int qdisc_blackhole(struct netlink *nl, unsigned ifindex, uint32_t handle, struc
 int qdisc_delete(struct netlink *nl, unsigned ifindex, uint32_t ours, struct err *e)
 {
 	struct tcmsg header = {.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_ROOT};
-	struct qdisc now;
+	struct qdisc now = {0};
 	int r = qdisc_root(nl, ifindex, &now, e);
 	if (r < 0 || !is_ours(&now, ours))
 		return r;
@@ -107,7 +107,7 @@ int qdisc_restorable(const struct qdisc *q, const char *interface, struct err *e
 
 int qdisc_restore(struct netlink *nl, unsigned ifindex, uint32_t ours, const struct qdisc *q, struct err *e)
 {
-	struct qdisc now;
+	struct qdisc now = {0};
 	int r = qdisc_root(nl, ifindex, &now, e);
 	if (r < 0 || !is_ours(&now, ours))
 		return r;
@@ -123,7 +123,7 @@ static int undo_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
 	struct netns ns CLEANUP(netns_close) = {.fd = -1};
-	struct interface i;
+	struct interface i = {0};
 	struct qdisc q = {.handle = (uint32_t)strtoul(words[5], NULL, 16)};
 	uint32_t ours = (uint32_t)strtoul(words[3], NULL, 16);
 	snprintf(q.kind, sizeof(q.kind), "%s", words[4]);

@@ -193,7 +193,7 @@ static int names_check(const char *const *names, size_t *ret_len, struct err *e)
 /* The host's interfaces have addresses of their own, of other runs too. */
 static int subnet_free_on_host(uint8_t *ret_third, struct err *e)
 {
-	struct interface_address addresses[INTERFACE_ADDRESSES_MAX];
+	struct interface_address addresses[INTERFACE_ADDRESSES_MAX] = {0};
 	bool taken[256] = {0};
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
 	int n = netlink_open(NULL, NETLINK_ROUTE, &nl, e);

@@ -155,7 +155,7 @@ bool proxy_terminates(const struct proxy *p)
 /* Listens on ep, and only then lets the old socket go. */
 static int move_to(struct proxy *p, struct endpoint *ep, struct err *e)
 {
-	int fd, r = endpoint_resolve(ep, e);
+	int fd = -1, r = endpoint_resolve(ep, e);
 	if (r == 0)
 		r = proxy_listener_open(ep, &fd, e);
 	if (r < 0)

@@ -120,7 +120,7 @@ static const struct stream_events stream_events = {on_open, on_data, on_eof, on_
 static int tls_start(struct relay *r, int fd)
 {
 	struct secure *s = (struct secure *)r;
-	struct stream *tcp, *wire;
+	struct stream *tcp = NULL, *wire = NULL;
 	s->ends[CLIENT].of = s->ends[SERVER].of = s;
 	int error = tcp_from_fd(r->set->loop, fd, &stream_events, &s->ends[CLIENT], &tcp);
 	if (error == 0)
