@@ -90,6 +90,24 @@ static void test_cut_by_netem(void **state)
 	cut_and_heal("by=netem direction=from", false, true, PLAIN);
 }
 
+/* A datagram of its own arrives. */
+static void assert_datagram(const struct topology_node *from, const struct topology_node *to)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+	const struct timeval hang = {.tv_sec = SPACE_HANG_S};
+	char octet = 0;
+	int in = netns_socket(&to->netns, AF_INET, SOCK_DGRAM, 0), out = netns_socket(&from->netns, AF_INET, SOCK_DGRAM, 0);
+	topology_address(to, AF_INET, 0, &address);
+	assert_int_equal(setsockopt(in, SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof(hang)), 0);
+	assert_int_equal(bind(in, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 0);
+	assert_int_equal(getsockname(in, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(sendto(out, "x", 1, 0, (struct sockaddr *)&address, sizeof(struct sockaddr_in)), 1);
+	assert_int_equal(recv(in, &octet, 1, 0), 1);
+	close(in);
+	close(out);
+}
+
 /* Who sends into a rejecting partition is answered; who does not, lives on. */
 static void test_reject(void **state)
 {
@@ -113,6 +131,10 @@ static void test_reject(void **state)
 		if (i % 2)
 			link_rig_plain(&rig);
 		struct fault_run *run = link_rig_must(&rig, "partition", rows[i / 2].options);
+		if (!rows[i / 2].from)
+			assert_datagram(rig.client_node, rig.server_node);
+		if (!rows[i / 2].to)
+			assert_datagram(rig.server_node, rig.client_node);
 		if (rows[i / 2].to) {
 			space_send(rig.server, "down");
 			link_rig_assert_error(rig.server, ECONNRESET);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +58,7 @@ static void victim_start(struct victim *v, struct link_rig *rig, const char *fau
 	v->pid = fork();
 	assert_true(v->pid >= 0);
 	if (v->pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		setenv("WSQUALL_RUN_DIR", v->folder, 1);
 		dup2(errors[1], 2);
 		be_victim(rig, fault, options, told[1]);

@@ -164,7 +164,13 @@ static void test_one_by_one(void **state)
 	/* A partition over it and back again. */
 	struct fault_run *p = link_rig_must(&rig, "partition", "direction=from");
 	assert_int_equal(netem_of(&rig, false).limit, 0);
+	struct fault_run *d = link_rig_must(&rig, "latency", "latency=20ms");
+	assert_int_equal(netem_of(&rig, false).limit, 0);
+	link_rig_assert_cut(rig.client, rig.server, "up");
 	fault_stop(p);
+	space_expect(rig.server, "up");
+	assert_int_equal(netem_of(&rig, false).delay_ns, 20000000);
+	fault_stop(d);
 	assert_true(netem_of(&rig, false).duplicate > .49);
 	fault_stop(c);
 	assert_int_equal(netem_of(&rig, false).limit, 0);

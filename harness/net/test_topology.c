@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/net/dial.h"
 #include "harness/net/test_space.h"
 #include "harness/net/topology.h"
 
@@ -144,6 +145,65 @@ static void test_two_runs(void **state)
 	assert_string_equal(after, before);
 }
 
+struct dialled {
+	struct loop loop;
+	struct stream *stream;
+	int error;
+	bool open;
+};
+
+static void on_dial_open(void *owner)
+{
+	struct dialled *d = owner;
+	d->open = true;
+	loop_stop(&d->loop);
+}
+
+static void on_dial_data(void *owner, struct span data)
+{
+	(void)owner;
+	(void)data;
+}
+
+static void on_dial_eof(void *owner, bool clean)
+{
+	(void)owner;
+	(void)clean;
+}
+
+static void on_dial_error(void *owner, int error)
+{
+	struct dialled *d = owner;
+	d->error = error;
+	loop_stop(&d->loop);
+}
+
+/* The harness's own connections come from inside a node; from a namespace without an address nobody gets there. */
+static void test_dial(void **state)
+{
+	(void)state;
+	static const struct stream_events events = {on_dial_open, on_dial_data, on_dial_eof, on_dial_error};
+	struct topology *t = topology_make(two, false);
+	const struct topology_node *server = topology_find(t, "server");
+	struct dial_addresses addresses = {.n = 1};
+	topology_address(server, AF_INET, 0, &addresses.list[0]);
+	int listener = space_listen(&server->netns, &addresses.list[0]);
+	for (int inside = 0; inside < 2; inside++) {
+		struct dialled d = {.error = 0};
+		const struct dial_options o = {.addresses = &addresses, .connect_timeout_ms = inside ? 0 : 200,
+					       .netns = inside ? &topology_find(t, "client")->netns : topology_hub(t)};
+		assert_int_equal(loop_init(&d.loop), 0);
+		assert_int_equal(dial(&d.loop, &o, &events, &d, &d.stream), 0);
+		loop_run(&d.loop);
+		assert_int_equal(d.open, inside);
+		assert_int_equal(d.error != 0, !inside);
+		stream_free(d.stream);
+		loop_fini(&d.loop);
+	}
+	close(listener);
+	topology_free(t);
+}
+
 static const struct {
 	const char *nodes[3], *subnet, *says;
 } wrong[] = {
@@ -178,6 +238,7 @@ int main(void)
 		cmocka_unit_test(test_two_at_once),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_dial),
 		cmocka_unit_test(test_wrong),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
