@@ -42,7 +42,7 @@ static bool send_next(struct peer *p, const struct oversize_fragments_options *o
 		memset(letters, 'x', sizeof(letters));
 	if (last && !o->finish) {
 		m->done = true;
-		peer_tell(p, "hit", "unfinished sent=%llu", (unsigned long long)m->sent);
+		peer_tell(p, "unfinished", "sent=%llu", (unsigned long long)m->sent);
 		return false;
 	}
 	if (!peer_send(p, (struct frame){.fin = last,
@@ -51,10 +51,12 @@ static bool send_next(struct peer *p, const struct oversize_fragments_options *o
 							     : OPCODE_BINARY,
 					 .payload = {letters, len}}))
 		return false;
+	if (!m->sent)
+		peer_tell(p, "hit", "total=%llu", (unsigned long long)o->total);
 	m->sent += len;
 	m->done = last;
 	if (last)
-		peer_tell(p, "hit", "sent=%llu", (unsigned long long)m->sent);
+		peer_tell(p, "finished", "sent=%llu", (unsigned long long)m->sent);
 	return true;
 }
 

@@ -94,8 +94,8 @@ def only_the_newest_events_are_kept_in_memory():
     with Echo() as echo, Proxy() as p:
         p.create("a", echo.port)
         for _ in range(600):
-            p.ask("PATCH", "/proxies/a", {"enabled": False})
-            p.ask("PATCH", "/proxies/a", {"enabled": True})
+            p.toxic("a", "none", "t")
+            p.ask("DELETE", "/proxies/a/toxics/t", status=204)
         recent = p.ask("GET", "/events")
         assert len(recent["events"]) == 1024 and recent["lost"] > 0, (len(recent["events"]), recent["lost"])
 
