@@ -32,12 +32,8 @@ static int start(struct fault_run *run, struct err *e)
 	return crowd_start(run, &o->peers, &ops, 0, run->state, e);
 }
 
-static void stop(struct fault_run *run)
-{
-	crowd_stop(*(struct crowd **)run->state);
-}
-
-static const struct fault_action never_pong_peer = {.state_size = sizeof(struct crowd *), .start = start, .stop = stop};
+static const struct fault_action never_pong_peer = {
+	.state_size = sizeof(struct crowd *), .start = start, .stop = crowd_heal};
 
 const struct fault fault_never_pong = {
 	.name = "never_pong",

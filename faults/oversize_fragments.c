@@ -78,13 +78,8 @@ static int start(struct fault_run *run, struct err *e)
 	return crowd_start(run, &o->peers, &ops, 0, run->state, e);
 }
 
-static void stop(struct fault_run *run)
-{
-	crowd_stop(*(struct crowd **)run->state);
-}
-
 static const struct fault_action oversize_fragments_peer = {
-	.state_size = sizeof(struct crowd *), .start = start, .stop = stop};
+	.state_size = sizeof(struct crowd *), .start = start, .stop = crowd_heal};
 
 const struct fault fault_oversize_fragments = {
 	.name = "oversize_fragments",

@@ -344,3 +344,8 @@ void crowd_stop(struct crowd *c)
 	free(c->peers);
 	free(c);
 }
+
+void crowd_heal(struct fault_run *run)
+{
+	crowd_stop(*(struct crowd **)run->state);
+}

@@ -92,6 +92,8 @@ int crowd_start(struct fault_run *run, const struct peer_options *o, const struc
 		struct crowd **ret_crowd, struct err *e);
 /* Ends all (RST where octets are unsent, so that nothing lingers, else FIN) and frees. NULL is fine. */
 void crowd_stop(struct crowd *c);
+/* `stop` of a fault whose state is its crowd, a struct crowd *, and nothing else. */
+void crowd_heal(struct fault_run *run);
 /* How many there are, and the i-th of them. */
 size_t crowd_len(const struct crowd *c);
 struct peer *crowd_at(struct crowd *c, size_t i);

@@ -79,7 +79,7 @@ static int check_spec(const struct toxic_spec *spec, struct err *e)
 	return 0;
 }
 
-static const char *streams_name(unsigned streams)
+const char *streams_name(unsigned streams)
 {
 	return streams == STREAM_BOTH ? "both" : direction_name(streams == STREAM_UP ? UPSTREAM : DOWNSTREAM);
 }

@@ -54,6 +54,9 @@ struct toxic_spec {
 	const void *from;
 };
 
+/* "upstream", "downstream", "both" of STREAM_* bits. */
+const char *streams_name(unsigned streams);
+
 void toxics_init(struct toxics *t, uint64_t seed, const char *name);
 /* Asserts that no chain is left. */
 void toxics_fini(struct toxics *t);

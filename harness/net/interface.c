@@ -189,18 +189,26 @@ int interface_offload_off(const struct netns *ns, const char *name, struct err *
 	return 0;
 }
 
+int interface_open_named(char *const *words, struct netlink **ret_nl, unsigned *ret_index)
+{
+	struct interface i = {0};
+	int r = netlink_open_named(words[0], NETLINK_ROUTE, ret_nl);
+	if (r == 0)
+		r = interface_get(*ret_nl, words[1], &i, NULL);
+	if (r == -ENODEV || (r == 0 && i.index != strtoul(words[2], NULL, 10)))
+		return 1;
+	if (r == 0)
+		*ret_index = i.index;
+	return r;
+}
+
 static int undo_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
-	struct netns ns CLEANUP(netns_close) = {.fd = -1};
 	if (strncmp(words[1], GUARD_NAMES, strlen(GUARD_NAMES)) != 0)
 		return -EINVAL;
-	int r = netns_open(strcmp(words[0], "-") == 0 ? NULL : words[0], &ns, NULL);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = netlink_open(&ns, NETLINK_ROUTE, &nl, NULL);
-	return r < 0 ? r : interface_delete(nl, words[1], NULL);
+	int r = netlink_open_named(words[0], NETLINK_ROUTE, &nl);
+	return r ? (r > 0 ? 0 : r) : interface_delete(nl, words[1], NULL);
 }
 
 static void undo_describe(char *const *words, struct buf *b)

@@ -46,6 +46,12 @@ int interface_set_master(struct netlink *nl, const char *name, const char *bridg
 /* No segmentation or receive offload: what is sent is at most the MTU. fd_ns: the interface's namespace. */
 int interface_offload_off(const struct netns *ns, const char *name, struct err *e);
 
+/*
+ * For undos: the interface of these words: namespace (as for netlink_open_named), name, index. 1: it is gone, or
+ * another has its name. 0, or a negative errno.
+ */
+int interface_open_named(char *const *words, struct netlink **ret_nl, unsigned *ret_index);
+
 struct interface_address {
 	int family;                        /* AF_INET, AF_INET6 */
 	uint8_t octets[16];

@@ -122,23 +122,14 @@ int qdisc_restore(struct netlink *nl, unsigned ifindex, uint32_t ours, const str
 static int undo_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
-	struct netns ns CLEANUP(netns_close) = {.fd = -1};
-	struct interface i = {0};
+	unsigned index = 0;
 	struct qdisc q = {.handle = (uint32_t)strtoul(words[5], NULL, 16)};
 	uint32_t ours = (uint32_t)strtoul(words[3], NULL, 16);
 	snprintf(q.kind, sizeof(q.kind), "%s", words[4]);
 	if (ours == 0 || hex_read(words[6], q.options, sizeof(q.options), &q.options_len) < 0)
 		return -EINVAL;
-	int r = netns_open(strcmp(words[0], "-") == 0 ? NULL : words[0], &ns, NULL);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = netlink_open(&ns, NETLINK_ROUTE, &nl, NULL);
-	if (r == 0)
-		r = interface_get(nl, words[1], &i, NULL);
-	if (r == -ENODEV || (r == 0 && i.index != strtoul(words[2], NULL, 10)))
-		return 0;
-	return r < 0 ? r : qdisc_restore(nl, i.index, ours, &q, NULL);
+	int r = interface_open_named(words, &nl, &index);
+	return r ? (r > 0 ? 0 : r) : qdisc_restore(nl, index, ours, &q, NULL);
 }
 
 static void undo_describe(char *const *words, struct buf *b)

@@ -100,30 +100,11 @@ int interface_routes_restore(struct netlink *nl, const struct interface_saved *s
 	return result;
 }
 
-/* The interface of the words; 1 when it is gone, or another has its name. */
-static int undo_open(char *const *words, struct netlink **ret_nl, unsigned *ret_index)
-{
-	struct netns ns CLEANUP(netns_close) = {.fd = -1};
-	struct interface i;
-	int r = netns_open(strcmp(words[0], "-") == 0 ? NULL : words[0], &ns, NULL);
-	if (r == -ENOENT)
-		return 1;
-	if (r == 0)
-		r = netlink_open(&ns, NETLINK_ROUTE, ret_nl, NULL);
-	if (r == 0)
-		r = interface_get(*ret_nl, words[1], &i, NULL);
-	if (r == -ENODEV || (r == 0 && i.index != strtoul(words[2], NULL, 10)))
-		return 1;
-	if (r == 0)
-		*ret_index = i.index;
-	return r;
-}
-
 static int undo_up_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
 	unsigned index;
-	int r = undo_open(words, &nl, &index);
+	int r = interface_open_named(words, &nl, &index);
 	return r ? (r > 0 ? 0 : r) : interface_set_up(nl, words[1], true, NULL);
 }
 
@@ -142,7 +123,7 @@ static int undo_address_run(char *const *words)
 	bool add = strcmp(words[3], "add") == 0;
 	if ((!add && strcmp(words[3], "delete") != 0) || interface_address_parse(words[4], &a, NULL) < 0)
 		return -EINVAL;
-	int r = undo_open(words, &nl, &index);
+	int r = interface_open_named(words, &nl, &index);
 	if (r)
 		return r > 0 ? 0 : r;
 	return add ? interface_address_add(nl, index, &a, NULL) : interface_address_delete(nl, index, &a, NULL);
@@ -166,7 +147,7 @@ static int undo_route_run(char *const *words)
 	unsigned index;
 	if (hex_read(words[3], route.octets, sizeof(route.octets), &route.len) < 0 || route.len < sizeof(struct rtmsg))
 		return -EINVAL;
-	int r = undo_open(words, &nl, &index);
+	int r = interface_open_named(words, &nl, &index);
 	return r ? (r > 0 ? 0 : r) : route_add(nl, &route, NULL);
 }
 
@@ -209,16 +190,11 @@ int source_lift(struct netlink *nl, const struct interface_address *a, struct er
 static int undo_ban_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
-	struct netns ns CLEANUP(netns_close) = {.fd = -1};
 	struct interface_address a;
 	if (strcmp(words[1], "source") != 0 || interface_address_parse(words[2], &a, NULL) < 0)
 		return -EINVAL;
-	int r = netns_open(strcmp(words[0], "-") == 0 ? NULL : words[0], &ns, NULL);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = netlink_open(&ns, NETLINK_ROUTE, &nl, NULL);
-	return r < 0 ? r : source_lift(nl, &a, NULL);
+	int r = netlink_open_named(words[0], NETLINK_ROUTE, &nl);
+	return r ? (r > 0 ? 0 : r) : source_lift(nl, &a, NULL);
 }
 
 static void undo_ban_describe(char *const *words, struct buf *b)

@@ -279,15 +279,10 @@ int wall_remove(struct netlink *nl, const char *name, struct err *e)
 static int undo_run(char *const *words)
 {
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
-	struct netns ns CLEANUP(netns_close) = {.fd = -1};
 	if (strncmp(words[1], GUARD_NAMES, strlen(GUARD_NAMES)) != 0)
 		return -EINVAL;
-	int r = netns_open(strcmp(words[0], "-") == 0 ? NULL : words[0], &ns, NULL);
-	if (r == -ENOENT)
-		return 0;
-	if (r == 0)
-		r = netlink_open(&ns, NETLINK_NETFILTER, &nl, NULL);
-	return r < 0 ? r : wall_remove(nl, words[1], NULL);
+	int r = netlink_open_named(words[0], NETLINK_NETFILTER, &nl);
+	return r ? (r > 0 ? 0 : r) : wall_remove(nl, words[1], NULL);
 }
 
 static void undo_describe(char *const *words, struct buf *b)

@@ -59,7 +59,7 @@ static json_t *show_fault(const struct fault *f)
 	for (const struct opt *o = f->options; o->name; o++)
 		json_array_append_new(attributes, show_option(o));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "type", f->name, "about", f->about, "known_as",
-			 f->known_as ? f->known_as : "", "stream", plan_streams_name(streams), "attributes", attributes);
+			 f->known_as ? f->known_as : "", "stream", streams_name(streams), "attributes", attributes);
 }
 
 void api_show_faults(struct api_call *c)

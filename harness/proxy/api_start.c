@@ -111,7 +111,7 @@ void api_tell_toxic(struct api *api, const char *event, struct proxy *p, const s
 	const struct fault *f = t->fault;
 	set(o, "toxic", json_string(t->name));
 	set(o, "type", json_string(f->name));
-	set(o, "stream", json_string(plan_streams_name(t->streams)));
+	set(o, "stream", json_string(streams_name(t->streams)));
 	set(o, "toxicity", options_number(t->toxicity));
 	set(o, "attributes", options_to_json(f->options, f->options_size, t->options, OPTIONS_TOLD));
 	event_log_tell(api->log, o);

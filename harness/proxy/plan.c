@@ -107,11 +107,6 @@ static const struct fault *find_type(const char *type, struct err *e)
 	return NULL;
 }
 
-const char *plan_streams_name(unsigned streams)
-{
-	return streams == STREAM_BOTH ? "both" : direction_name(streams == STREAM_UP ? UPSTREAM : DOWNSTREAM);
-}
-
 static int read_streams(const json_t *body, struct plan_toxic *t, struct err *e)
 {
 	const char *word = NULL;
@@ -119,9 +114,8 @@ static int read_streams(const json_t *body, struct plan_toxic *t, struct err *e)
 	if (r < 0 || !word)
 		return r;
 	for (unsigned streams = STREAM_UP; streams <= STREAM_BOTH; streams++)
-		if (strcasecmp(word, plan_streams_name(streams)) == 0) {
+		if (strcasecmp(word, streams_name(streams)) == 0) {
 			t->spec.streams = streams;
-			t->streams_given = true;
 			return 0;
 		}
 	return err_set(e, EINVAL, "stream was invalid, can be either upstream or downstream, or both");
@@ -138,7 +132,6 @@ static int read_toxicity(const json_t *body, struct plan_toxic *t, struct err *e
 	if ((!json_is_number(value) && !json_is_string(value)) || !(share >= 0 && share <= 1))
 		return want("toxicity", "a number from 0 to 1", e);
 	t->spec.toxicity = share;
-	t->toxicity_given = true;
 	return 0;
 }
 
@@ -218,7 +211,7 @@ json_t *plan_show_toxic(const struct toxic *t, uint64_t now_us)
 {
 	json_t *attributes = options_to_json(t->fault->options, t->fault->options_size, t->options, OPTIONS_TOLD);
 	json_t *o = json_pack("{s:o, s:s, s:s, s:s, s:o}", "attributes", attributes, "name", t->name, "type",
-			      t->fault->name, "stream", plan_streams_name(t->streams), "toxicity",
+			      t->fault->name, "stream", streams_name(t->streams), "toxicity",
 			      options_number(t->toxicity));
 	if (o && t->ends_us != UINT64_MAX) {
 		uint64_t left_us = t->ends_us > now_us ? t->ends_us - now_us : 0;

@@ -19,7 +19,6 @@ struct plan_toxic {
 	struct toxic_spec spec;    /* spec.from is `attributes` */
 	json_t *attributes;        /* owned when `made` */
 	bool made;
-	bool streams_given, toxicity_given;
 };
 
 struct plan_proxy {
@@ -56,8 +55,6 @@ int plan_read(const json_t *body, struct arena *a, struct plan *ret, struct err 
 /* Looks at addresses, names, files and toxics without making anything. As proxy_check and toxics_add. */
 int plan_check(const struct plan *p, struct err *e);
 
-/* "upstream", "downstream", "both" */
-const char *plan_streams_name(unsigned streams);
 /* As the API shows it: a new reference, NULL without memory. */
 json_t *plan_show_toxic(const struct toxic *t, uint64_t now_us);
 json_t *plan_show_proxy(struct proxy *p, uint64_t now_us);

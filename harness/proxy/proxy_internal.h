@@ -40,7 +40,6 @@ struct proxy {
 	struct proxy *next;
 	char name[PROXY_NAME_MAX + 1];
 	struct endpoint listen, upstream;
-	bool listened;             /* listen.address and text are what was really bound */
 	uint32_t connect_timeout_ms;
 	struct credentials *credentials; /* NULL: TLS passes */
 
