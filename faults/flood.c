@@ -76,7 +76,8 @@ static int start(struct fault_run *run, struct err *e)
 	return crowd_start(run, &o->peers, &ops, 0, run->state, e);
 }
 
-static const struct fault_action flood_peer = {.state_size = sizeof(struct crowd *), .start = start, .stop = crowd_heal};
+static const struct fault_action flood_peer = {
+	.state_size = sizeof(struct crowd *), .start = start, .stop = crowd_heal};
 
 const struct fault fault_flood = {
 	.name = "flood",
