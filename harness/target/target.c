@@ -34,11 +34,6 @@ static const struct opt tls_table[] = {
 	{0},
 };
 
-static const struct opt contract_table[] = {
-	ROW(target_contract, "max_message", max_message, OPT_SIZE, "largest message that is accepted", .min = 1, .max = FRAME_PAYLOAD_KEEP_MAX),
-	{0},
-};
-
 static const struct opt known_table[] = {
 	ROW(target_known, "case", id, OPT_STRING, "id of the case", .flags = OPT_REQUIRED),
 	ROW(target_known, "flaky", flaky, OPT_FLAG, "it does not happen every time: that it passes is no stale entry"),

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "harness/base/opt.h"
+#include "harness/target/contract.h"
 #include "harness/target/url.h"
 
 /* Paths of the same server, or whole URLs, that behave in a known way. NULL: not known. */
@@ -20,10 +21,6 @@ struct target_origins {
 struct target_tls {
 	const char *ca, *server_name;
 	bool insecure;
-};
-
-struct target_contract {
-	uint64_t max_message;    /* octets, inclusive; 0: not stated */
 };
 
 /* One deviation that the target's owner knows and accepts. */
@@ -54,7 +51,7 @@ struct target {
 	struct target_paths paths;
 	const char *close_trigger;
 	struct target_tls tls;
-	struct target_contract contract;
+	struct contract contract;
 	uint64_t timeout_ms;     /* deadline of one answer; 0: CASE_TIMEOUT_MS */
 	const char *source;      /* local address to connect from, or NULL */
 	struct opt_sections known; /* of struct target_known */

@@ -1,0 +1,122 @@
+#pragma once
+/*
+ * Checkers: each finds one kind of violation in a history (harness/history). A checker is a row of checkers.def and a
+ * file of its name, which ends in its `struct checker`; it sees every event once, in order, and says what is wrong when
+ * it sees it. It keeps memory for each connection and channel, never for each message. It is a pure function of the
+ * events: no clock, no I/O, and the same history gives the same findings.
+ *
+ * What a checker decides are checks: rows of checks.def with an id, a severity, what is required and how it is mended.
+ * For each of its checks it counts samples: the chances the target had to break it. A check without samples is
+ * inconclusive, never passed.
+ */
+#include "harness/base/arena.h"
+#include "harness/base/opt.h"
+#include "harness/history/event.h"
+#include "harness/target/contract.h"
+
+enum severity { SEVERITY_CRITICAL, SEVERITY_MAJOR, SEVERITY_MINOR };
+
+/* CHECK(id, severity, level, title, required, source, why, fix): see checks.def. */
+struct check_row {
+	const char *id;            /* "resume.sequence" */
+	enum severity severity;
+	const char *level;         /* "MUST", "SHOULD" */
+	const char *title;         /* "replays exactly what was missed" */
+	const char *required;      /* the sentence a result shows */
+	const char *source;        /* the RFC section or the sentence of a checklist it comes from */
+	const char *why, *fix;
+};
+extern const struct check_row check_rows[];
+extern const size_t check_rows_len;
+const struct check_row *check_row_find(const char *id);
+
+struct check_run;
+
+struct checker {
+	const char *name;          /* as in a scenario's `checks` */
+	const char *about;
+	const char *const *checks; /* ids of the checks it decides, NULL at the end */
+	const struct opt *options; /* table over its options struct; never NULL, perhaps empty */
+	size_t options_size;
+	size_t state_size;         /* octets of check_state(), zeroed */
+	/* May be NULL. -ENOMEM, or -EINVAL with a sentence for options that do not go together. */
+	int (*start)(struct check_run *run, struct err *e);
+	void (*event)(struct check_run *run, const struct event *e);
+	/* The history is over. May be NULL. */
+	void (*end)(struct check_run *run);
+	/* Frees what state points to. May be NULL. */
+	void (*stop)(struct check_run *run);
+};
+extern const struct checker *const checkers[];
+extern const size_t checkers_len;
+const struct checker *checker_find(const char *name);
+
+/* For a checker ------------------------------------------------------------------------------------------------ */
+
+void *check_state(const struct check_run *run);
+const void *check_options(const struct check_run *run);
+const struct contract *check_contract(const struct check_run *run);
+/* The target had n chances to break it. */
+void check_samples(struct check_run *run, const char *id, uint64_t n);
+/*
+ * A violation: what was seen, one clause without a full stop, such as "message 17 of publisher 3 never came". `at` is
+ * the event that shows it, NULL: the end. Its client's last events, the faults in force and the target's log lines
+ * about its connection are kept with it. The first CHECK_FINDINGS_MAX of a check are kept, all are counted.
+ */
+void check_fail(struct check_run *run, const char *id, const struct event *at, const char *seen, ...)
+	__attribute__((format(printf, 4, 5)));
+/* The same, milder: a SHOULD. */
+void check_warn(struct check_run *run, const char *id, const struct event *at, const char *seen, ...)
+	__attribute__((format(printf, 4, 5)));
+/* It cannot be decided, whatever else is seen; the first reason is kept. A fail is stronger. */
+void check_unknown(struct check_run *run, const char *id, const char *why, ...) __attribute__((format(printf, 3, 4)));
+/* One clause that a pass shows: "412 resumes, longest away 3.1 s". The last one is kept. */
+void check_note(struct check_run *run, const char *id, const char *what, ...) __attribute__((format(printf, 3, 4)));
+
+/* For who runs them -------------------------------------------------------------------------------------------- */
+
+enum {
+	CHECK_FINDINGS_MAX = 8,    /* findings kept of one check */
+	CHECK_EVIDENCE_MAX = 48,   /* events kept with one finding */
+	CHECK_RING = 16,           /* last events kept of each client */
+	CHECKS_MAX = 64,           /* checkers in one scenario */
+	CHECK_CLIENTS_MAX = 200000,
+};
+
+struct check_finding {
+	const char *seen;
+	bool warn;
+	uint64_t at_us;
+	uint32_t client, channel;
+	const char *const *evidence; /* lines of JSON, in the order of the history, NULL at the end */
+	const char *const *faults;   /* names of the faults in force, NULL at the end */
+};
+
+enum check_outcome { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_INCONCLUSIVE };
+
+struct check_result {
+	const struct check_row *row;
+	const struct checker *checker;
+	enum check_outcome outcome;
+	uint64_t samples, violations;
+	const char *note;          /* of a pass, or why it is inconclusive; or NULL */
+	const struct check_finding *findings;
+	size_t n_findings;
+};
+
+struct check_set;              /* the checkers of one scenario */
+
+/* Findings and results live as long as the set. -ENOMEM. The contract is copied. */
+int check_set_new(const struct contract *contract, struct check_set **ret_set, struct err *e);
+/* NULL is fine. */
+void check_set_free(struct check_set *set);
+/*
+ * options: its options struct, NULL: its defaults; borrowed until the set is freed. Before the first event. -EEXIST: it
+ * is there already; -EINVAL, -ENOMEM.
+ */
+int check_set_add(struct check_set *set, const struct checker *c, const void *options, struct err *e);
+void check_set_event(struct check_set *set, const struct event *e);
+/* Once; results in the order of check_rows. */
+void check_set_end(struct check_set *set, const struct check_result **ret_results, size_t *ret_n);
+/* So far, for a live view. */
+uint64_t check_set_violations(const struct check_set *set);

@@ -1,0 +1,99 @@
+#pragma once
+/*
+ * The workload of a scenario: subscribers and publishers over channels, as the users of a deployment would be. It is
+ * open-loop: publishers keep their rate whatever the target does. Each client follows its own reconnect policy
+ * (backoff.h), speaks the target's dialect (harness/target/session.h), and tells everything to the history.
+ *
+ * Clients are numbered from 1: first the subscribers, then the publishers. Channels are numbered from 1: first those
+ * that are published on, then the quiet ones; their names hold the run's seed, so that two runs never meet.
+ */
+#include "harness/history/history.h"
+#include "harness/load/backoff.h"
+#include "harness/net/alarm.h"
+#include "harness/net/dial.h"
+#include "harness/target/dialect.h"
+
+enum {
+	WORKLOAD_CLIENTS_MAX = 100000,
+	WORKLOAD_CHANNELS_MAX = 10000,
+	WORKLOAD_PAYLOAD_MAX = 16 << 20,
+	WORKLOAD_RATE_MAX = 1000000,   /* publishes a second */
+};
+
+/* Keys of `workload` in a scenario. */
+struct workload_options {
+	uint64_t subscribers, publishers;
+	uint64_t channels, quiet_channels;
+	uint64_t channels_each;        /* channels of one subscriber; client i begins at channel i */
+	double rate;                   /* publishes a second, over all publishers */
+	uint64_t payload;              /* octets of one message's data */
+	double open_rate;              /* connections a second while the workload comes up */
+	bool keyed;                    /* publishes carry a key and are repeated after an unknown outcome */
+	uint64_t ping_ms;              /* an idle client pings this often to notice a dead path; 0: never */
+	uint64_t ping_timeout_ms;      /* and gives the connection up after this long without any octet */
+	uint64_t answer_ms;            /* a subscribe or publish is given up (info) after this */
+	struct backoff_options reconnect;
+};
+extern const struct opt workload_table[];
+/* What a table cannot say; 0 or -EINVAL with a sentence. */
+int workload_check(const struct workload_options *o, struct err *e);
+
+struct toxics;
+
+/* One way to the target. */
+struct workload_way {
+	const struct dial_addresses *addresses;
+	struct tls_context *tls;       /* NULL: plain */
+	const char *server_name;       /* TLS only */
+	const char *host;              /* of the Host field */
+	const char *target;            /* path and query */
+	const char *http_target;       /* what publishes by HTTP are relative to: "/" */
+	uint32_t node;                 /* of the target file, from 1; 0: through the front door */
+};
+
+/* Everything is borrowed and outlives the workload. */
+struct workload_site {
+	struct loop *loop;
+	struct alarms *alarms;
+	struct history_log *history;
+	uint64_t (*now_us)(void *owner); /* time of the history */
+	uint64_t seed;
+	const struct dialect *dialect;
+	const struct opt_map *variables; /* of the dialect; may be NULL */
+	const struct opt_map *headers; /* the target's own fields; may be NULL */
+	const struct workload_way *ways; /* clients are spread over them in turn; a reconnect takes the next one */
+	size_t n_ways;
+	const char *source;            /* local address, or NULL */
+	/* Stream faults on the clients' connections; NULL: none. Each client's connection in turn takes the next number. */
+	struct toxics *subscriber_toxics, *publisher_toxics;
+	void *owner;
+};
+
+struct workload;
+
+struct workload_state {
+	uint64_t clients, up;          /* all; those that are connected and may speak */
+	uint64_t subscribed, wanted;   /* subscriptions that are confirmed, of those that are wanted */
+	uint64_t published, unsure, refused, delivered; /* publishes answered ok, info, fail; messages that came */
+	uint64_t waiting;              /* publishes without an outcome yet */
+	uint64_t missing;              /* confirmed messages that some subscriber which is up has not been given yet */
+	uint64_t reconnects;
+};
+
+/* -EINVAL, -ENOTSUP (the dialect cannot publish, ...), -ENOMEM, with a sentence. */
+int workload_new(const struct workload_site *site, const struct workload_options *o, struct workload **ret_workload,
+		 struct err *e);
+/* Opens all, subscribers first; publishing begins when told. */
+void workload_open(struct workload *w);
+void workload_publish(struct workload *w, bool on);
+void workload_state(const struct workload *w, struct workload_state *ret);
+/* Everybody is up and subscribed, every publish has its outcome, and nothing is missing. */
+bool workload_settled(const struct workload *w);
+/* Each client says Close 1000 and takes no new connection. */
+void workload_close(struct workload *w);
+bool workload_closed(const struct workload *w);
+void workload_free(struct workload *w);
+const char *workload_channel_name(const struct workload *w, uint32_t channel);
+uint32_t workload_channels(const struct workload *w);
+/* Drops the connections of the first n clients that are up (0: all) without a Close, by RST. */
+void workload_drop(struct workload *w, uint64_t n);

@@ -1,0 +1,51 @@
+#pragma once
+/*
+ * A dialect: how an application protocol over WebSocket (or SSE) subscribes, publishes, delivers, acknowledges and
+ * resumes. It is a YAML file, built in (suites/dialects) or of the user; dialect_table is its format. A session
+ * (session.h) speaks it.
+ */
+#include "harness/base/opt.h"
+#include "harness/target/contract.h"
+
+enum dialect_transport {
+	DIALECT_WEBSOCKET,
+	DIALECT_SSE,               /* GET, an event stream; publishing by POST */
+	DIALECT_ADAPTER,           /* a process of its own speaks to the target; JSON lines to us */
+};
+
+/* Where a channel is named. */
+enum dialect_channel_by {
+	DIALECT_CHANNEL_BY_MESSAGE, /* in each message: one connection has many */
+	DIALECT_CHANNEL_BY_URL,    /* the URL is the channel: one connection has one */
+};
+
+enum dialect_cursor {
+	DIALECT_CURSOR_NONE,       /* no position: at most once */
+	DIALECT_CURSOR_NUMERIC,    /* a number that goes up by one */
+	DIALECT_CURSOR_GAPPY,      /* a number that goes up */
+	DIALECT_CURSOR_OPAQUE,     /* a text that is given back as it came */
+	DIALECT_CURSOR_IMPLICIT,   /* messages are counted; none is on the wire */
+};
+
+struct dialect {
+	const char *name, *about;
+	int transport;             /* enum dialect_transport */
+	int channel_by;            /* enum dialect_channel_by */
+	int cursor;                /* enum dialect_cursor */
+	bool cursor_of_connection; /* one position for all channels of a connection */
+	bool can_publish;          /* over the connection or by HTTP */
+	struct opt_strings subprotocols;
+	struct contract contract;
+	struct dialect_rules *rules; /* templates and patterns: dialect.c and session.c alone look into it */
+};
+extern const struct opt dialect_table[];
+
+/*
+ * name: of a built-in one, or a path (it holds a '/' or ends in .yaml), relative to `folder` (NULL: ours). Everything is
+ * kept in the arena. -ENOENT for an unknown name, with the nearest known one; -EINVAL with file, line and column.
+ */
+int dialect_load(const char *name, const char *folder, struct arena *a, const struct dialect **ret_dialect,
+		 struct err *e);
+/* Of the built-in ones, in order; NULL past the end. */
+const char *dialect_builtin_name(size_t i);
+const char *dialect_builtin_text(size_t i);
