@@ -16,7 +16,7 @@ struct payload {
 	uint64_t index, sent_us;
 };
 
-/* Appends it, padded to `size` octets (when that is above PAYLOAD_LEAST) with what does not compress. -ENOBUFS, -ENOMEM. */
+/* Appends it, padded to `size` octets (if above PAYLOAD_LEAST) with what does not compress. -ENOBUFS, -ENOMEM. */
 int payload_write(struct buf *b, const struct payload *p, uint64_t size);
 enum payload_state { PAYLOAD_WHOLE, PAYLOAD_CORRUPT, PAYLOAD_FOREIGN };
 /* FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong. */
