@@ -208,6 +208,8 @@ static int read_map(struct conf_reader *r, const struct opt *o, const struct con
 }
 
 static int read_section(struct conf_reader *r, const struct opt *table, const struct conf_node *node, void *to);
+static int check_required(struct conf_reader *r, const struct opt *table, const struct conf_node *node,
+			  const size_t *lines);
 
 static int read_sections(struct conf_reader *r, const struct opt *o, const struct conf_node *node, void *to)
 {
@@ -222,6 +224,38 @@ static int read_sections(struct conf_reader *r, const struct opt *o, const struc
 			return result;
 	}
 	return 0;
+}
+
+/* `name`, or `{name: {key: value}}`. */
+static int read_call(struct conf_reader *r, const struct opt *o, const struct conf_node *item, void *to)
+{
+	static const char shape[] = "expected a name, or one name with its keys, as in `name: {key: value}`";
+	const struct conf_node *keys = item->kind == CONF_MAPPING ? item->first : NULL;
+	const struct conf_node *name = keys ? keys->key : item;
+	struct opt_call *call;
+	const struct opt *table;
+	struct err why = {.text = ""};
+	if (name->kind != CONF_SCALAR || (keys && (keys->next || keys->kind != CONF_MAPPING)))
+		return fail_value(r, item, o->name, -EINVAL, shape);
+	int result = opt_calls_add(o, to, name->text, r->arena, &call, &table, &why);
+	if (result < 0)
+		return fail_value(r, name, o->name, result, why.text);
+	call->line = name->line;
+	if (keys)
+		result = read_section(r, table, keys, call->options);
+	else
+		result = check_required(r, table, item, (const size_t[OPT_ROWS_MAX]){0});
+	if (result == 0 && call->callee.check && call->callee.check(call->options, &why) < 0)
+		return fail_value(r, name, call->callee.name, -EINVAL, why.text);
+	return result;
+}
+
+static int read_calls(struct conf_reader *r, const struct opt *o, const struct conf_node *node, void *to)
+{
+	int result = node->kind == CONF_SEQUENCE ? 0 : fail_kind(r, o, node);
+	for (const struct conf_node *item = node->first; result == 0 && item; item = item->next)
+		result = read_call(r, o, item, to);
+	return result;
 }
 
 static int read_row(struct conf_reader *r, const struct opt *o, const struct conf_node *node, void *to)
@@ -240,6 +274,8 @@ static int read_row(struct conf_reader *r, const struct opt *o, const struct con
 		return read_section(r, o->sub, node, (char *)to + o->offset);
 	case OPT_SECTIONS:
 		return read_sections(r, o, node, to);
+	case OPT_CALLS:
+		return read_calls(r, o, node, to);
 	default:
 		return read_scalar(r, o, node, to);
 	}

@@ -10,6 +10,7 @@
  *	OPT_STRING   text; a plain word that YAML itself takes for a number, a truth value or null needs quotes
  *	OPT_STRINGS  a sequence of such text; OPT_MAP a mapping to such text
  *	OPT_SECTION  a mapping; OPT_SECTIONS a sequence of mappings
+ *	OPT_CALLS    a sequence; each item a name, or a mapping of one name to a mapping of its keys
  *
  * In the text of OPT_STRING, OPT_STRINGS and OPT_MAP values, ${NAME} is replaced by the environment variable NAME; a
  * variable that is not set, or not UTF-8, is an error that names it. $${ stands for ${ itself; any other $ is itself.

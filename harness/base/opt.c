@@ -120,6 +120,7 @@ int opt_expected(const struct opt *o, struct buf *b)
 		[OPT_MAP] = "a mapping of names to texts",
 		[OPT_SECTION] = "a mapping",
 		[OPT_SECTIONS] = "a list of mappings",
+		[OPT_CALLS] = "a list of names, each alone or with its own keys",
 	};
 	if (o->type == OPT_ENUM) {
 		int r = buf_printf(b, "one of ");
@@ -139,6 +140,8 @@ void opt_clear(const struct opt *o, void *to)
 		*(struct opt_map *)p = (struct opt_map){0};
 	else if (o->type == OPT_SECTIONS)
 		*(struct opt_sections *)p = (struct opt_sections){0};
+	else if (o->type == OPT_CALLS)
+		*(struct opt_calls *)p = (struct opt_calls){0};
 }
 
 void opt_mark_seen(const struct opt *o, void *to)
@@ -164,6 +167,7 @@ static void zero(const struct opt *o, void *to)
 		[OPT_MAP] = sizeof(struct opt_map),
 		[OPT_SECTION] = 0,
 		[OPT_SECTIONS] = sizeof(struct opt_sections),
+		[OPT_CALLS] = sizeof(struct opt_calls),
 	};
 	memset(field(o, to), 0, sizes[o->type]);
 	if (o->seen)
@@ -209,7 +213,7 @@ bool opt_is_in(const struct opt *o, enum opt_place place)
 {
 	if (place == OPT_IN_FILE)
 		return !(o->flags & OPT_CLI_ONLY);
-	return !(o->flags & OPT_FILE_ONLY) && o->type != OPT_SECTION && o->type != OPT_SECTIONS;
+	return !(o->flags & OPT_FILE_ONLY) && o->type < OPT_SECTION;
 }
 
 static bool same_name(const char *row, const char *name, enum opt_place place)

@@ -50,6 +50,7 @@ enum opt_type {
 	OPT_MAP,      /* struct opt_map of strings. Command line: repeated --name key=value */
 	OPT_SECTION,  /* the struct of `sub` itself, embedded. File only */
 	OPT_SECTIONS, /* struct opt_sections, a list of the struct of `sub`. File only */
+	OPT_CALLS,    /* struct opt_calls, a list of names of `callees`, each alone or with keys of its own. File only */
 };
 
 enum opt_flags {
@@ -60,6 +61,8 @@ enum opt_flags {
 	OPT_COMMAS = 16,   /* OPT_STRINGS: on the command line and in `def`, a comma separates items */
 	OPT_STOP = 32,     /* OPT_FLAG such as --help: parsing ends there with success, nothing is required any more */
 };
+
+struct opt_callees;
 
 struct opt {
 	const char *name;              /* NULL ends a table */
@@ -77,6 +80,7 @@ struct opt {
 	const char *const *choices;    /* OPT_ENUM: the words, NULL at the end */
 	const struct opt *sub;         /* OPT_SECTION, OPT_SECTIONS: the table of the part */
 	size_t item_size;              /* OPT_SECTIONS: sizeof the struct of one item */
+	const struct opt_callees *callees; /* OPT_CALLS: what can be named */
 	size_t seen;                   /* OPT_SEEN of a bool that becomes true when a user gave a value; 0 none */
 	/*
 	 * Looks at a text that is otherwise fine (OPT_STRING, each item of OPT_STRINGS, each value of OPT_MAP); 0, or
@@ -104,6 +108,35 @@ struct opt_map {
 
 struct opt_sections {
 	void *items; /* item i is at (char *)items + i * item_size */
+	size_t len, cap;
+};
+
+/* What an item of OPT_CALLS can name: a fault, a checker. */
+struct opt_callee {
+	const char *name, *about;
+	const void *what;              /* the owner's row */
+	const struct opt *options;     /* table over its options struct; never NULL */
+	size_t options_size;
+	int (*check)(const void *options, struct err *e); /* of options that are each fine; may be NULL */
+};
+
+struct opt_callees {
+	const char *kind;              /* "fault" */
+	bool (*get)(size_t i, struct opt_callee *ret); /* false past the last one */
+	/* Keys that all of them have beside their own, none of the same name; NULL: none. */
+	const struct opt *common;
+	size_t common_size;
+};
+
+/* One item: `name`, or `{name: {key: value, ...}}`. */
+struct opt_call {
+	struct opt_callee callee;
+	void *options, *common;        /* in the arena; common NULL when there is none */
+	size_t line;                   /* of the file */
+};
+
+struct opt_calls {
+	struct opt_call *items;
 	size_t len, cap;
 };
 
@@ -167,6 +200,14 @@ int opt_map_put(const struct opt *o, void *to, const char *key, const char *valu
 void *opt_sections_add(const struct opt *o, void *to, struct arena *a);
 /* Empties a list, a map or a list of sections. */
 void opt_clear(const struct opt *o, void *to);
+/*
+ * A new last item for the callee of this name, with defaults. ret_table: the rows of its own and of the common keys
+ * over the memory at call->options, for the reader; in the arena. -EINVAL with the nearest known name, -ENOMEM.
+ */
+int opt_calls_add(const struct opt *o, void *to, const char *name, struct arena *a, struct opt_call **ret_call,
+		  const struct opt **ret_table, struct err *e);
+/* The same rows, for documents and schemas; NULL without memory. */
+const struct opt *opt_callee_table(const struct opt_callees *all, const struct opt_callee *c, struct arena *a);
 /* Says in the row's `seen` that a user gave it. */
 void opt_mark_seen(const struct opt *o, void *to);
 /* "a duration with its unit (ms, s, m, h), such as 25s", "one of: a, b": what a value of this row must be. */

@@ -187,6 +187,7 @@ static const char *const file_types[] = {
 	[OPT_RATE] = "rate",           [OPT_ENUM] = "word",       [OPT_STRINGS] = "list",
 	[OPT_MICROS] = "duration",     [OPT_PERCENT] = "percent",
 	[OPT_MAP] = "names and texts", [OPT_SECTION] = "section", [OPT_SECTIONS] = "list of sections",
+	[OPT_CALLS] = "list of names",
 };
 
 typedef void row_printer(const struct opt *o, const char *path, enum opt_place place, struct buf *b);

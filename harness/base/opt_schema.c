@@ -11,6 +11,8 @@ static void put(json_t *object, const char *key, json_t *value, bool *failed)
 		*failed = true;
 }
 
+enum { CALLS_MAX = 1 << 20 };
+
 static json_t *object_schema(const struct opt *table);
 
 static void put_number(const struct opt *o, json_t *schema, bool *failed)
@@ -43,6 +45,32 @@ static void put_texts(const struct opt *o, json_t *schema, bool *failed)
 	put(schema, o->type == OPT_MAP ? "additionalProperties" : "items", json_pack("{ss}", "type", "string"), failed);
 }
 
+/* {"name": {its keys}}, for each; the names alone are words. */
+static json_t *call_schema(const struct opt_callees *all)
+{
+	bool failed = false;
+	struct arena a;
+	struct opt_callee c;
+	json_t *words = json_array(), *properties = json_object();
+	arena_init(&a, CALLS_MAX);
+	for (size_t i = 0; all->get(i, &c); i++) {
+		const struct opt *table = opt_callee_table(all, &c, &a);
+		json_t *keys = table ? object_schema(table) : NULL;
+		if (keys)
+			put(keys, "description", json_string(c.about), &failed);
+		put(properties, c.name, keys, &failed);
+		if (json_array_append_new(words, json_string(c.name)) < 0)
+			failed = true;
+	}
+	arena_fini(&a);
+	json_t *schema = json_pack("{s:[{s:o}, {s:s, s:b, s:i, s:i, s:o}]}", "oneOf", "enum", words, "type", "object",
+				   "additionalProperties", 0, "minProperties", 1, "maxProperties", 1, "properties", properties);
+	if (!failed)
+		return schema;
+	json_decref(schema);
+	return NULL;
+}
+
 static void put_type(const struct opt *o, json_t *schema, bool *failed)
 {
 	switch (o->type) {
@@ -71,6 +99,9 @@ static void put_type(const struct opt *o, json_t *schema, bool *failed)
 	case OPT_SECTIONS:
 		put(schema, "type", json_string("array"), failed);
 		return put(schema, "items", object_schema(o->sub), failed);
+	case OPT_CALLS:
+		put(schema, "type", json_string("array"), failed);
+		return put(schema, "items", call_schema(o->callees), failed);
 	case OPT_SECTION:
 		break; /* object_schema */
 	}
@@ -132,7 +163,7 @@ static json_t *row_schema(const struct opt *o)
 	put_type(o, schema, &failed);
 	if (o->help)
 		put(schema, "description", description(o), &failed);
-	bool whole = o->type != OPT_SECTION && o->type != OPT_SECTIONS && o->type != OPT_MAP;
+	bool whole = o->type != OPT_SECTION && o->type != OPT_SECTIONS && o->type != OPT_MAP && o->type != OPT_CALLS;
 	if (o->def && whole && !(o->flags & OPT_SECRET))
 		put(schema, "default", default_value(o), &failed);
 	if (failed) {

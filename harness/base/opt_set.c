@@ -225,6 +225,7 @@ int opt_set(const struct opt *o, void *to, const char *text, struct arena *a, st
 		return put_text(o, to, text, a, e);
 	case OPT_SECTION:
 	case OPT_SECTIONS:
+	case OPT_CALLS:
 		break;
 	}
 	assert(!"a section has no text");

@@ -256,6 +256,7 @@ static json_t *value_of(const struct opt *o, const void *from)
 		return map_value(p);
 	case OPT_SECTION:
 	case OPT_SECTIONS:
+	case OPT_CALLS:
 		break;
 	}
 	return NULL;
