@@ -70,6 +70,8 @@ void check_warn(struct check_run *run, const char *id, const struct event *at, c
 	__attribute__((format(printf, 4, 5)));
 /* It cannot be decided, whatever else is seen; the first reason is kept. A fail is stronger. */
 void check_unknown(struct check_run *run, const char *id, const char *why, ...) __attribute__((format(printf, 3, 4)));
+/* The contract does not promise it, so it is not graded: "the contract does not say that messages are ordered". */
+void check_skip(struct check_run *run, const char *id, const char *why);
 /* One clause that a pass shows: "412 resumes, longest away 3.1 s". The last one is kept. */
 void check_note(struct check_run *run, const char *id, const char *what, ...) __attribute__((format(printf, 3, 4)));
 
@@ -92,14 +94,14 @@ struct check_finding {
 	const char *const *faults;   /* names of the faults in force, NULL at the end */
 };
 
-enum check_outcome { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_INCONCLUSIVE };
+enum check_outcome { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_INCONCLUSIVE, CHECK_SKIP };
 
 struct check_result {
 	const struct check_row *row;
 	const struct checker *checker;
 	enum check_outcome outcome;
 	uint64_t samples, violations;
-	const char *note;          /* of a pass, or why it is inconclusive; or NULL */
+	const char *note;          /* of a pass, or why it is inconclusive or skipped; or NULL */
 	const struct check_finding *findings;
 	size_t n_findings;
 };
