@@ -60,7 +60,7 @@ TESTS = (
     ("check-layers", "suites: a name that only begins so", {"suites/a.c": '#include "harness/run/casework.h"\n'}, "suites/ may"),
     ("check-layers", "reports: the result", {"reports/a.c": '#include "harness/run/result.h"\n'}, None),
     ("check-layers", "reports: not the runner", {"reports/a.c": '#include "harness/run/runner.h"\n'}, "reports/ may not"),
-    ("check-layers", "check: the history", {"harness/check/a.c": '#include "harness/run/history.h"\n'}, None),
+    ("check-layers", "check: the history", {"harness/check/a.c": '#include "harness/history/event.h"\n'}, None),
     ("check-layers", "check: not the runner", {"harness/check/a.c": '#include "harness/run/runner.h"\n'}, "may not include"),
     ("check-layers", "server: not the harness", {"server-under-test/a.c": '#include "harness/ws/frame.h"\n'}, "may not"),
     ("check-layers", "harness: not the server", {"harness/a.c": '#include "server-under-test/log.h"\n'}, "may not include"),
