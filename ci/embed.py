@@ -1,12 +1,26 @@
 #!/usr/bin/python3
-"""Writes a text file as a C string: embed.py INPUT OUTPUT NAME."""
+"""Writes text files into C.
+
+embed.py INPUT OUTPUT NAME: a string. embed.py --table OUTPUT NAME INPUT...: a table of {name, text}.
+"""
+import pathlib
 import sys
 
-source, output, name = sys.argv[1:]
-with open(source, encoding="utf-8") as f:
-    lines = f.read().splitlines()
+
+def string(path, indent):
+    """The file as a C string literal, one line of it a line."""
+    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
+    return "".join('%s"%s\\n"\n' % (indent, line.replace("\\", "\\\\").replace('"', '\\"')) for line in lines)
+
+
+if sys.argv[1] == "--table":
+    output, name, *inputs = sys.argv[2:]
+    rows = ("\t{\"%s\",\n%s\t},\n" % (pathlib.Path(path).stem, string(path, "\t ")) for path in inputs)
+    text = "static const struct {\n\tconst char *name, *text;\n} %s[] = {\n%s};\n" % (name, "".join(rows))
+    about = "files"
+else:
+    source, output, name = sys.argv[1:]
+    text = "static const char %s[] =\n%s\t;\n" % (name, string(source, "\t"))
+    about = source.rsplit("/", 1)[-1]
 with open(output, "w", encoding="utf-8") as f:
-    f.write("/* made from %s by embed.py */\nstatic const char %s[] =\n" % (source.rsplit("/", 1)[-1], name))
-    for line in lines:
-        f.write('\t"%s\\n"\n' % line.replace("\\", "\\\\").replace('"', '\\"'))
-    f.write("\t;\n")
+    f.write("/* made from %s by embed.py */\n%s" % (about, text))

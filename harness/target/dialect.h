@@ -10,7 +10,7 @@
 enum dialect_transport {
 	DIALECT_WEBSOCKET,
 	DIALECT_SSE,               /* GET, an event stream; publishing by POST */
-	DIALECT_ADAPTER,           /* a process of its own speaks to the target; JSON lines to us */
+	DIALECT_ADAPTER,           /* WebSocket, and a process translates its messages: adapter.h */
 };
 
 /* Where a channel is named. */
@@ -33,8 +33,11 @@ struct dialect {
 	int channel_by;            /* enum dialect_channel_by */
 	int cursor;                /* enum dialect_cursor */
 	bool cursor_of_connection; /* one position for all channels of a connection */
+	bool resumes;              /* a client can say where it was */
 	bool can_publish;          /* over the connection or by HTTP */
+	bool publish_by_http;      /* then a session publishes without a connection */
 	struct opt_strings subprotocols;
+	struct opt_strings adapter; /* command of DIALECT_ADAPTER, word by word; the first one is looked for beside us */
 	struct contract contract;
 	struct dialect_rules *rules; /* templates and patterns: dialect.c and session.c alone look into it */
 };
@@ -46,6 +49,10 @@ extern const struct opt dialect_table[];
  */
 int dialect_load(const char *name, const char *folder, struct arena *a, const struct dialect **ret_dialect,
 		 struct err *e);
+/* The variables that a target file may set for this dialect, with what they are otherwise. */
+const struct opt_map *dialect_variables(const struct dialect *d);
+/* -EINVAL with a sentence, and the nearest known one, for a variable that the dialect does not have. */
+int dialect_variables_check(const struct dialect *d, const struct opt_map *variables, struct err *e);
 /* Of the built-in ones, in order; NULL past the end. */
 const char *dialect_builtin_name(size_t i);
 const char *dialect_builtin_text(size_t i);

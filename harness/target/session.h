@@ -7,6 +7,16 @@
  * Life: session_new; then for each connection session_request, session_open (the handshake went well), messages,
  * session_closed. In between, on an open connection: subscribe, publish. Callbacks come from inside these calls; from
  * inside a callback everything but session_free may be called.
+ *
+ * By transport of the dialect:
+ *	WebSocket   session_receive gets whole messages, `say` is one message
+ *	SSE         session_open when the answer to the GET is 200; session_receive gets the octets of its body as they
+ *	            come, `say` is never called
+ *	adapter     a WebSocket whose messages a process translates (adapter.h): what it heard goes to session_receive,
+ *	            what is said goes to it
+ *
+ * Where the URL names the channel (DIALECT_CHANNEL_BY_URL) a session has one channel: session_subscribe it before
+ * session_request. Where publishing is by HTTP (dialect.publish_by_http) a publisher needs no connection at all.
  */
 #include "harness/base/arena.h"
 #include "harness/base/buf.h"
@@ -26,12 +36,12 @@ struct session;
 
 /* What came with an answer or a message; what the dialect does not tell is 0, NULL, empty or untold. */
 struct session_news {
-	uint32_t channel;          /* the owner's number */
+	uint32_t channel;          /* the owner's number; 0: of a channel that is not subscribed (any more) */
 	uint64_t op;               /* of session_publish */
 	bool ok;                   /* of an answer */
 	bool unsure;               /* a refusal that may have been done all the same: the outcome is unknown */
 	enum recovered recovered;
-	uint64_t seq;
+	uint64_t seq;              /* of a message or publish; of `subscribed` and `moved`: the newest */
 	struct span epoch;
 	struct span data;          /* of a message: as it was published */
 	bool replay;
@@ -57,7 +67,10 @@ struct session_events {
 	void (*unknown)(void *owner, struct span message);
 };
 
-/* variables: of the dialect's templates ("token"), may be NULL; borrowed. -ENOMEM. */
+/*
+ * variables: those of the dialect's file (dialect_variables), and "client", a name that no other client has; may be
+ * NULL; copied. -ENOMEM.
+ */
 int session_new(const struct dialect *d, const struct opt_map *variables, const struct session_events *events,
 		void *owner, struct session **ret_session);
 void session_free(struct session *s);
@@ -69,26 +82,38 @@ struct session_request {
 	size_t n_headers;
 	bool resumes;              /* it asks for a session that was there before */
 };
-/* base: path and query of the target's URL. -ENOBUFS. */
+/*
+ * base: path and query of the target's URL; lives until then too. -ENOBUFS; -ENOTSUP: the URL names the channel, and
+ * there is none.
+ */
 int session_request(struct session *s, const char *base, struct session_request *ret);
 void session_open(struct session *s, uint64_t now_us);
-/* A whole message. */
+/* binary makes no difference to any dialect so far. */
 void session_receive(struct session *s, struct span message, bool binary, uint64_t now_us);
-/* How the target wants a client to go on after this close code; 1006 for none. */
+/*
+ * Also for a connection that never opened. Publishes that wait are forgotten without a callback (not those by HTTP):
+ * their outcome is unknown. Returns how the target wants a client to go on after this close code (1006: none came);
+ * AFRESH: session_forget was done.
+ */
 enum session_then { SESSION_RECONNECT, SESSION_AFRESH, SESSION_STOP };
 enum session_then session_closed(struct session *s, int code);
 
 /*
  * Adds a channel by its name and subscribes once the connection is ready, on every connection again: with a resume where
- * the dialect has one and a position is known. seq of `invoke` events: session_cursor.
+ * the dialect has one and a position is known. seq of `invoke` events: session_cursor. One that the server ended is
+ * asked for again. -ENOTSUP: a second channel where the URL names it; -ENOBUFS, -ENOMEM.
  */
 int session_subscribe(struct session *s, uint32_t channel, const char *name);
 void session_unsubscribe(struct session *s, uint32_t channel);
-/* key: for an idempotent publish, may be NULL. Only when ready. op: the owner's number, in the answer. -EAGAIN: not ready;
- * -ENOTSUP: the dialect cannot publish; -ENOBUFS: SESSION_PENDING_MAX. A dialect without answers is answered at once
- * by `published` with ok and seq 0. */
+/*
+ * key: for an idempotent publish, may be NULL. Only when ready, or by HTTP. op: the owner's number, in the answer.
+ * -EAGAIN: not ready; -ENOTSUP: the dialect cannot publish, or not on a channel that is not the connection's; -EILSEQ:
+ * the data is not UTF-8; -ENOBUFS: SESSION_PENDING_MAX. A dialect without answers is answered at once by `published`
+ * with ok and seq 0, from inside the call.
+ */
 int session_publish(struct session *s, uint32_t channel, const char *name, struct span data, const char *key,
 		    uint64_t op);
+/* status 0: no answer came. */
 void session_http_done(struct session *s, uint64_t op, int status, struct span body);
 /* A publish whose answer nobody waits for any more. */
 void session_give_up(struct session *s, uint64_t op);
