@@ -60,6 +60,18 @@ const struct opt target_table[] = {
 	ROW(target, "backplane", backplane, OPT_SECTIONS, "the same of the broker behind it", .sub = target_node_table,
 	    .item_size = sizeof(struct target_node)),
 	ROW(target, "hooks", hooks, OPT_MAP, "commands for what only the owner can do, run by /bin/sh -c in this file's folder"),
+	ROW(target, "dialect", dialect, OPT_STRING,
+	    "the application's protocol: a built-in dialect ('wsquall list dialects'), or a path such as ./my-dialect.yaml"),
+	ROW(target, "variables", variables, OPT_MAP, "values for the dialect's templates, such as a token", .flags = OPT_SECRET),
+	ROW(target, "credentials", credentials, OPT_SECTION, "who a client says it is, good and bad", .sub = target_credentials_table),
+	ROW(target, "peak", peak, OPT_SECTION, "the most that is expected; load is tested at twice this", .sub = target_peak_table),
+	ROW(target, "logs", logs, OPT_SECTION, "how to read the target's log", .sub = target_logs_table),
+	ROW(target, "id_header", id_header, OPT_STRING,
+	    "header field of the opening handshake's answer that holds the connection's id, as the log has it"),
+	ROW(target, "metrics", metrics, OPT_SECTION, "where the target's metrics are and what they are called", .sub = target_metrics_table),
+	ROW(target, "guard", guard, OPT_SECTION, "how much may be hurt, and when never", .sub = target_guard_table),
+	ROW(target, "front", front, OPT_SECTION, "what stands in front of the nodes: a load balancer, a proxy", .sub = target_front_table),
+	ROW(target, "restart", restart, OPT_SECTION, "what a client sees when a node is told to end", .sub = target_restart_table),
 	ROW(target, "known", known, OPT_SECTIONS, "deviations that are accepted", .sub = known_table, .item_size = sizeof(struct target_known)),
 	{0},
 };
@@ -123,6 +135,8 @@ static int finish(struct target *t, struct arena *a, struct err *e)
 	if (!t->name)
 		t->name = t->url.text;
 	r = target_nodes_check(t, a, e);
+	if (r == 0)
+		r = target_evidence_check(t, e);
 	return r < 0 ? r : resolve_echo(t, a, e);
 }
 
@@ -135,7 +149,8 @@ static int resolve_folder(struct target *t, const char *path, struct arena *a, s
 		return err_set(e, errno, "%s: its folder cannot be found: %s", path, strerror(errno));
 	t->folder = arena_strdup(a, folder);
 	free(folder);
-	return t->folder ? target_nodes_resolve(t, a) : -ENOMEM;
+	int r = t->folder ? target_nodes_resolve(t, a) : -ENOMEM;
+	return r < 0 ? r : target_evidence_resolve(t, a);
 }
 
 static int load_file(const char *path, struct arena *a, struct target *t, struct err *e)

@@ -21,6 +21,7 @@ const struct opt target_node_table[] = {
 	ROW("clock", clock, OPT_FLAG, "start it under libfaketime, so that clock_step can move its clock"),
 	ROW("proxy", proxy, OPT_STRING, "of a broker: the name of the proxy through which the nodes reach it, for backplane_partition"),
 	ROW("proxy_api", proxy_api, OPT_STRING, "http://HOST:PORT of that proxy's API (wsquall proxy, Toxiproxy)"),
+	ROW("metrics", metrics, OPT_STRING, "http:// or https:// URL of this node's metrics"),
 	{0},
 };
 

@@ -50,7 +50,7 @@ static void a_whole_file_is_read(void **state)
 		"  - {case: c/d, reason: \"on purpose\"}\n"
 		"nodes:\n"
 		"  - {name: a, url: ws://127.0.0.1:9401/ws, start: [chat, --port, \"9401\"], ready: http://127.0.0.1:9401/readyz, log: a.log,\n"
-		"     pidfile: /run/a.pid, stop_signal: INT, grace: 3s, ready_within: 1m, clock: true}\n"
+		"     pidfile: /run/a.pid, stop_signal: INT, grace: 3s, ready_within: 1m, clock: true, metrics: http://127.0.0.1:9401/metrics}\n"
 		"  - {name: b, pidfile: b.pid}\n"
 		"backplane: [{name: redis, pidfile: r.pid, ready: \"redis://127.0.0.1:6379\", proxy: r, proxy_api: \"http://127.0.0.1:8474\"}]\n"
 		"hooks: {restart: \"kubectl rollout restart deploy/chat\"}\n";
@@ -82,6 +82,48 @@ static void a_whole_file_is_read(void **state)
 	assert_true(!nodes[1].clock && nodes[1].grace_ms == 10000 && nodes[1].start.len == 0 && !nodes[1].ready);
 	assert_string_equal(broker[0].proxy_api, "http://127.0.0.1:8474");
 	assert_string_equal(opt_map_get(&t.hooks, "restart"), "kubectl rollout restart deploy/chat");
+}
+
+static void evidence_and_care_are_read(void **state)
+{
+	static const char text[] =
+		"wsquall: 1\n"
+		"url: ws://h/\n"
+		"dialect: wsquall\n"
+		"variables: {token: \"${WSQUALL_TEST_SECRET}\"}\n"
+		"credentials: {valid: \"Bearer ${WSQUALL_TEST_SECRET}\", expired: \"Bearer old\"}\n"
+		"peak: {connections: 2000, publish_rate: 100/s}\n"
+		"logs: {files: [a.log, /l/b.log], format: json, event: /event, code: /code, reason: /reason, connection: /conn,\n"
+		"       words: {disconnect: [ws.disconnect, closed], slow: [ws.slow_consumer]}}\n"
+		"id_header: X-Request-Id\n"
+		"metrics: {url: \"http://127.0.0.1:9401/metrics\", connections: ws_connections_active, also: {out: \"m{d=\\\"out\\\"}\"}}\n"
+		"guard: {abort_if: {connections_lost: 50%, for: 20s}, max_affected: 20%, never_between: [\"Fri 16:00\", \"Mon 08:00\"]}\n"
+		"front: {idle: 60s, lifetime: 1h, cookie: node, forwards: true}\n"
+		"restart: {close_codes: [\"1001\", \"4000\"]}\n";
+	struct target t;
+	struct err e = {0};
+	(void)state;
+	setenv("WSQUALL_TEST_SECRET", "hunter2", 1);
+	if (target_load_text(SPAN_LIT(text), "t.yaml", &arena, &t, &e) != 0)
+		fail_msg("%s", e.text);
+	unsetenv("WSQUALL_TEST_SECRET");
+	assert_string_equal(t.dialect, "wsquall");
+	assert_string_equal(opt_map_get(&t.variables, "token"), "hunter2");
+	assert_string_equal(t.credentials.valid, "Bearer hunter2");
+	assert_null(t.credentials.wrong);
+	assert_true(t.peak.connections == 2000 && t.peak.publish_rate > 99.9 && t.peak.publish_rate < 100.1);
+	assert_true(target_has_logs(&t) && t.logs.format == LOG_JSON && t.logs.files.len == 2);
+	assert_string_equal(t.logs.words[LOG_WORD_disconnect].items[1], "closed");
+	assert_string_equal(t.id_header, "X-Request-Id");
+	assert_string_equal(t.metrics.names[TARGET_METRIC_connections], "ws_connections_active");
+	assert_string_equal(t.metrics.names[TARGET_METRIC_memory], "process_resident_memory_bytes");
+	assert_null(t.metrics.names[TARGET_METRIC_queue]);
+	assert_string_equal(opt_map_get(&t.metrics.also, "out"), "m{d=\"out\"}");
+	assert_int_equal(t.metrics.every_ms, 1000);
+	assert_true(t.guard.abort_if.for_ms == 20000 && t.guard.max_affected > 0.19 && t.guard.max_affected < 0.21);
+	assert_true(hours_cover(&t.guard.never, 0) && !hours_cover(&t.guard.never, 8 * 60));
+	assert_true(t.front.idle_ms == 60000 && t.front.lifetime_ms == 3600000 && t.front.forwards);
+	assert_string_equal(t.restart.close_codes.items[1], "4000");
 }
 
 static void a_url_is_enough(void **state)
@@ -146,6 +188,28 @@ static const struct bad_row bad_rows[] = {
 	{HEAD "nodes: [{name: a, pidfile: p, url: \"http://h/\"}]\n", "nodes: a: expected a ws:// or wss:// URL, got 'http://h/'"},
 	{HEAD "backplane: [{name: r, pidfile: p, proxy: x}]\n", "backplane: r: `proxy` and `proxy_api` belong together"},
 	{HEAD "hooks: {restart: \"\"}\n", "hooks: 'restart' has no command"},
+	{HEAD "logs: {format: json, event: /e, pattern: x}\n", "logs: a `pattern` belongs to format regex alone"},
+	{HEAD "logs: {format: xml}\n", NULL},
+	{HEAD "logs: {files: [a], code: /c}\n", "logs: where does a line say what happened? Tell `event`"},
+	{HEAD "logs: {event: /e}\n", "logs: which files? Tell `files`, or the `log` of each node"},
+	{HEAD "logs: {files: [a], event: e}\n", "logs: event: expected a JSON pointer such as /e, not 'e'"},
+	{HEAD "logs: {files: [a], event: /e, words: {conect: [a]}}\n",
+	 "t.yaml:3:39: unknown key \"conect\", did you mean \"connect\"?"},
+	{HEAD "metrics: {url: \"ws://h/\"}\n", "metrics: url: expected an http:// or https:// URL"},
+	{HEAD "metrics: {connections: \"sum(a)\"}\n", "metrics: expected NAME or NAME{LABEL=\"VALUE\"}, not 'sum(a)'"},
+	{HEAD "metrics: {also: {a: \"\"}}\n", "metrics: also: expected NAME or NAME{LABEL=\"VALUE\"}, not ''"},
+	{HEAD "nodes: [{name: a, pidfile: p, metrics: /metrics}]\n", "nodes: a: metrics: expected an http:// or https:// URL"},
+	{HEAD "id_header: \"X Y\"\n", "id_header: expected the name of a header field"},
+	{HEAD "credentials: {header: A, query: b, valid: c}\n", "credentials: `header`, `query` and `variable` exclude each other"},
+	{HEAD "credentials: {header: A}\n", "credentials: there is a place for them, but none is told"},
+	{HEAD "credentials: {header: \"A:\", valid: b}\n", "credentials: header: expected the name of a header field"},
+	{HEAD "credentials: {valid: \"a\\nb\"}\n", "credentials: one holds a line break or another control character"},
+	{HEAD "peak: {connections: 0}\n", NULL},
+	{HEAD "peak: {publish_rate: 5}\n", NULL},
+	{HEAD "guard: {max_affected: 20}\n", NULL},
+	{HEAD "guard: {max_affected: 120%}\n", NULL},
+	{HEAD "guard: {never_between: [\"Fri 16:00\"]}\n", "guard: never_between: 'Fri 16:00' has no end: times come in pairs, from and to"},
+	{HEAD "restart: {close_codes: [\"999\"]}\n", "restart: close_codes: expected codes from 1000 to 4999, not '999'"},
 	{HEAD "echo: echo\n", "expected a ws:// or wss:// URL, got 'echo'"},
 };
 
@@ -214,6 +278,16 @@ static void a_secret_stays_secret(void **state)
 	int r = target_load_text(SPAN_LIT(HEAD "headers: {Authorization: \"Bearer ${WSQUALL_TEST_SECRET}\"}\n"), "t.yaml", &arena, &t, &e);
 	assert_int_equal(r, -EINVAL);
 	assert_string_equal(e.text, "headers: the value of 'Authorization' holds a line break or another control character");
+	static const char *const sections[] = {"credentials: {valid: ", "credentials: {expired: ", "variables: {token: ", "credentials: {wrong: "};
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), HEAD "%s[hunter2]}\n", sections[i]);
+		assert_true(target_load_text(span_str(text), "t.yaml", &arena, &t, &e) < 0);
+		assert_null(strstr(e.text, "hunter2"));
+		snprintf(text, sizeof(text), HEAD "%s\"${WSQUALL_TEST_SECRET}\", header: \"x y\"}\n", sections[i]);
+		target_load_text(span_str(text), "t.yaml", &arena, &t, &e);
+		assert_null(strstr(e.text, "hunter2"));
+	}
 	unsetenv("WSQUALL_TEST_SECRET");
 }
 
@@ -221,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_whole_file_is_read, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(evidence_and_care_are_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_url_is_enough, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(echo_may_be_none, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bad_files_are_refused_with_the_place, set_up, tear_down),
