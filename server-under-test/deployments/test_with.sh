@@ -105,7 +105,7 @@ tls = ssl.create_default_context(cafile=e["WSQ_CA"])
 for name in ("127.0.0.1", "localhost"):
     tls.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname=name).close()
 os.kill(int(e["WSQ_PID"]), 0)
-assert os.path.exists(e["WSQ_LOG"])
+assert os.path.exists(e["WSQ_LOG"]) and os.path.samefile(e["WSQ_DIR"], os.path.dirname(e["WSQ_LOG"]))
 END
 check "environment, both ports and the certificate: $(cat "$work/err")" is $? 0
 
