@@ -6,7 +6,7 @@
  */
 #include <sys/types.h>
 
-#include "faults/watch.h"
+#include "harness/net/watch.h"
 #include "harness/base/err.h"
 
 enum { COMMAND_OUTPUT_MAX = 4096, COMMAND_KILL_MS = 1000, COMMAND_TIMEOUT_MS = 30000, COMMAND_VARIABLES_MAX = 8 };

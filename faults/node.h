@@ -31,7 +31,7 @@ struct fault_node_config {
 	const char *pidfile;
 	const char *const *start;  /* NULL at the end */
 	const char *folder, *log;
-	const char *ready;         /* ready.h; NULL: ready as soon as it runs */
+	const char *ready;         /* harness/net/ready.h; NULL: ready as soon as it runs */
 	const char *stop_signal;   /* "TERM" */
 	uint64_t grace_ms, ready_within_ms;
 	bool clock;                /* start it under libfaketime, for clock_step; needs pidfile or log */

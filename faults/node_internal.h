@@ -1,8 +1,8 @@
 #pragma once
 /* What node.c and node_task.c share. */
 #include "faults/node.h"
-#include "faults/ready.h"
-#include "faults/watch.h"
+#include "harness/net/ready.h"
+#include "harness/net/watch.h"
 #include "harness/base/arena.h"
 
 enum { NODE_ARENA_MAX = 1 << 20 };

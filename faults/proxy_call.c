@@ -8,7 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "faults/ready.h"
+#include "harness/net/ready.h"
 
 static int open_socket(const struct ready *to)
 {

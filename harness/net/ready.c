@@ -2,7 +2,7 @@
  * A restarted node counts as back when it serves, not when it runs: the difference is what a rolling deploy
  * gets wrong.
  */
-#include "faults/ready.h"
+#include "harness/net/ready.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "faults/watch.h"
+#include "harness/net/watch.h"
 #include "harness/base/err.h"
 
 enum {

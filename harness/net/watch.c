@@ -1,8 +1,8 @@
 /*
- * The process faults wait for ends of processes, for connects and for output of commands. libuv keeps a handle until
- * its close callback, so it lies on the heap, as in a timer of loop.h.
+ * Process faults and those who look at a target wait for ends of processes, connects, output of commands, changes of
+ * files. libuv keeps a handle until its close callback, so it lies on the heap, as in a timer of loop.h.
  */
-#include "faults/watch.h"
+#include "harness/net/watch.h"
 
 #include <stdlib.h>
 #include <unistd.h>
