@@ -8,7 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/base/buf.h"
 #include "harness/base/err.h"
+
+enum { EVENT_TEXT_MAX = 3000 }; /* octets of one text that are written down; the rest is left out */
 
 enum event_kind {
 #define EVENT(NAME, name, about) EVENT_##NAME,
@@ -58,8 +61,11 @@ struct event {
 
 /*
  * One line of the file without its line end: {"n":7,"at":1.234567,"event":"deliver","type":"ok","client":3,...}; fields
- * that are 0, false or NULL are left out. A new reference, NULL without memory.
+ * that are 0, false or NULL are left out. at and sent are seconds; a number above 2^63 - 1 is written as that one; a value
+ * that is not finite is left out. A new reference, NULL without memory.
  */
 json_t *event_to_json(const struct event *e);
-/* Texts are borrowed from the object. -EINVAL with a sentence for what is none. */
+/* Appends the same text, fast. 0, -ENOBUFS or -ENOMEM with part of it appended. */
+int event_append(struct buf *b, const struct event *e);
+/* Texts are borrowed from the object. -EINVAL with a sentence for what is none; an unknown field is refused. */
 int event_from_json(const json_t *o, struct event *ret, struct err *e);

@@ -15,13 +15,17 @@ enum {
 	HISTORY_WATCHERS_MAX = 32,
 	HISTORY_BUFFER = 256 << 10,  /* octets kept before they are written */
 	HISTORY_FLUSH_MS = 200,
-	HISTORY_LINE_MAX = 64 << 10, /* octets of one line given back to us */
+	HISTORY_HEAD_MAX = 16 << 20, /* octets of the first line given back to us */
+	HISTORY_LINE_MAX = 64 << 10, /* of any other; no event is longer (EVENT_TEXT_MAX) */
 };
 #define HISTORY_FORMAT "wsquall.events/1"
 
 struct history_log;
 
-/* path NULL: no file. head: an object with what a reader should know (scenario, seed, channels, clients); taken. */
+/*
+ * path NULL: no file; else it is created or emptied. head: an object with what a reader should know (scenario, seed,
+ * channels, clients), or NULL; taken. A negative errno with a sentence.
+ */
 int history_log_new(const char *path, json_t *head, struct history_log **ret_log, struct err *e);
 /* Flushes and closes; 0, or the negative errno of the first write that failed. NULL is fine. */
 int history_log_free(struct history_log *log);
@@ -38,8 +42,8 @@ int history_failed(const struct history_log *log);
 uint64_t history_count(const struct history_log *log);
 
 /*
- * Reads a file line by line: on_head once, then on_event for each. 0; -EINVAL with file and line for a line that is no
- * event (the last one may be cut); other negative errno.
+ * Reads a file line by line: on_head (may be NULL) once, then on_event for each. 0; -EINVAL with file and line for a
+ * line that is no event (the last one may be cut); other negative errno.
  */
 int history_read(const char *path, void (*on_head)(void *owner, const json_t *head),
 		 void (*on_event)(void *owner, const struct event *e), void *owner, struct err *e);
