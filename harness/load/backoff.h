@@ -3,9 +3,11 @@
 #include "harness/base/opt.h"
 #include "harness/base/rng.h"
 
+enum { BACKOFF_FACTOR_MAX = 100, BACKOFF_WAIT_MAX_MS = 24 * 3600 * 1000 };
+
 struct backoff_options {
 	uint64_t base_ms, cap_ms;  /* the first wait, and the longest */
-	double factor;             /* of one wait to the next */
+	uint64_t factor;           /* of one wait to the next, 1 to BACKOFF_FACTOR_MAX */
 	bool jitter;               /* uniform between 0 and the wait; false: the wait itself */
 	uint64_t reset_ms;         /* up for this long: the next wait is the first again */
 	uint64_t give_up;          /* tries in a row; 0: never */

@@ -21,3 +21,7 @@ int payload_write(struct buf *b, const struct payload *p, uint64_t size);
 enum payload_state { PAYLOAD_WHOLE, PAYLOAD_CORRUPT, PAYLOAD_FOREIGN };
 /* FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong. */
 enum payload_state payload_read(struct span data, struct payload *ret);
+
+/* CRC-32C of octets: as fast as the processor can, and by a table. For the test. */
+uint32_t payload_crc32c(struct span s);
+uint32_t payload_crc32c_plain(struct span s);

@@ -1,0 +1,160 @@
+/* Writing and reading messages that prove themselves. */
+#include "harness/load/payload.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { CRC_DIGITS = 8, MARK_LEN = 5 };
+static const char mark[MARK_LEN + 1] = "wsq1.";
+
+/* CRC-32C (RFC 3720 12.1, appendix B.4), reflected, without the final inversion -------------------------------------- */
+
+static uint32_t crc_table[256];
+
+static void crc_table_make(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+		for (int bit = 0; bit < 8; bit++)
+			c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
+		crc_table[i] = c;
+	}
+}
+
+static uint32_t crc_plain(uint32_t crc, const uint8_t *p, size_t len)
+{
+	if (!crc_table[1])
+		crc_table_make();
+	for (; len; len--)
+		crc = crc >> 8 ^ crc_table[(crc ^ *p++) & 0xff];
+	return crc;
+}
+
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t crc_sse(uint32_t crc, const uint8_t *p, size_t len)
+{
+	uint64_t wide = crc, word;
+	for (; len >= sizeof(word); p += sizeof(word), len -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		wide = __builtin_ia32_crc32di(wide, word);
+	}
+	crc = (uint32_t)wide;
+	for (; len; len--)
+		crc = __builtin_ia32_crc32qi(crc, *p++);
+	return crc;
+}
+#endif
+
+uint32_t payload_crc32c(struct span s)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc_sse(~0u, s.p, s.len);
+#endif
+	return ~crc_plain(~0u, s.p, s.len);
+}
+
+uint32_t payload_crc32c_plain(struct span s)
+{
+	return ~crc_plain(~0u, s.p, s.len);
+}
+
+/* Writing ---------------------------------------------------------------------------------------------------------- */
+
+/* Six random bits an octet: what is left to a compressor is a quarter. The same message has the same padding. */
+static void pad(uint8_t *to, size_t len, const struct payload *p)
+{
+	static const char digits[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint64_t x = (p->index * 0x9e3779b97f4a7c15u) ^ ((uint64_t)p->publisher << 32 | p->channel) ^ p->run, bits = 0;
+	for (size_t i = 0; i < len; i++, bits >>= 6) {
+		if (i % 10 == 0) { /* splitmix64 */
+			bits = x += 0x9e3779b97f4a7c15u;
+			bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
+			bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
+			bits ^= bits >> 31;
+		}
+		to[i] = (uint8_t)digits[bits & 63];
+	}
+}
+
+int payload_write(struct buf *b, const struct payload *p, uint64_t size)
+{
+	char head[PAYLOAD_LEAST + 1], tail[CRC_DIGITS + 2];
+	int n = snprintf(head, sizeof(head), "%s%08" PRIx32 ".%" PRIu32 ".%" PRIu32 ".%" PRIu64 ".%" PRIu64 ".", mark, p->run,
+			 p->publisher, p->channel, p->index, p->sent_us);
+	size_t head_len = (size_t)n, tail_len = CRC_DIGITS + 1, start = b->len;
+	size_t padding = size > PAYLOAD_LEAST ? size - head_len - tail_len : 0;
+	if (padding > SIZE_MAX / 2)
+		return -ENOBUFS;
+	int r = buf_reserve(b, head_len + padding + tail_len);
+	if (r < 0)
+		return r;
+	memcpy(b->p + start, head, head_len);
+	pad(b->p + start + head_len, padding, p);
+	b->p[start + head_len + padding] = '.';
+	uint32_t crc = payload_crc32c(span_of(b->p + start, head_len + padding + 1));
+	snprintf(tail, sizeof(tail), "%08" PRIx32, crc);
+	memcpy(b->p + start + head_len + padding + 1, tail, CRC_DIGITS);
+	b->len = start + head_len + padding + tail_len;
+	return 0;
+}
+
+/* Reading ---------------------------------------------------------------------------------------------------------- */
+
+static bool read_hex(struct span s, uint32_t *ret)
+{
+	uint32_t value = 0;
+	if (s.len != CRC_DIGITS)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		uint8_t c = s.p[i];
+		if (c >= '0' && c <= '9')
+			value = value << 4 | (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			value = value << 4 | (uint32_t)(c - 'a' + 10);
+		else
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+/* A number and the point behind it. */
+static bool read_number(struct span *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t value = 0;
+	size_t i = 0;
+	for (; i < s->len && s->p[i] >= '0' && s->p[i] <= '9'; i++) {
+		uint64_t digit = s->p[i] - '0';
+		if (value > (max - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	if (i == 0 || i == s->len || s->p[i] != '.')
+		return false;
+	*s = span_sub(*s, i + 1, s->len);
+	*ret = value;
+	return true;
+}
+
+enum payload_state payload_read(struct span data, struct payload *ret)
+{
+	uint64_t publisher, channel;
+	struct payload p;
+	uint32_t crc;
+	if (data.len < MARK_LEN || memcmp(data.p, mark, MARK_LEN) != 0)
+		return PAYLOAD_FOREIGN;
+	if (data.len < MARK_LEN + 2 * CRC_DIGITS || !read_hex(span_sub(data, data.len - CRC_DIGITS, CRC_DIGITS), &crc) ||
+	    payload_crc32c(span_sub(data, 0, data.len - CRC_DIGITS)) != crc)
+		return PAYLOAD_CORRUPT;
+	struct span rest = span_sub(data, MARK_LEN + CRC_DIGITS + 1, data.len);
+	if (!read_hex(span_sub(data, MARK_LEN, CRC_DIGITS), &p.run) || data.p[MARK_LEN + CRC_DIGITS] != '.' ||
+	    !read_number(&rest, UINT32_MAX, &publisher) || !read_number(&rest, UINT32_MAX, &channel) ||
+	    !read_number(&rest, UINT64_MAX, &p.index) || !read_number(&rest, UINT64_MAX, &p.sent_us))
+		return PAYLOAD_CORRUPT;
+	p.publisher = (uint32_t)publisher;
+	p.channel = (uint32_t)channel;
+	*ret = p;
+	return PAYLOAD_WHOLE;
+}
