@@ -24,8 +24,8 @@ enum {
 
 struct account;
 
-/* Channels and publishers are numbered from 1, subscriptions from 0. forgiving: a message that is passed over by a later
- * one is not owed any more, as where delivery is at most once. -ENOMEM. */
+/* Channels and publishers are numbered from 1, subscriptions from 0. forgiving: a message that is passed over by a
+ * later one is not owed any more, as where delivery is at most once. -ENOMEM. */
 int account_new(uint32_t channels, uint32_t publishers, uint32_t subscriptions, bool forgiving,
 		struct account **ret_account);
 /* NULL is fine. */

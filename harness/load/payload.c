@@ -8,7 +8,7 @@
 enum { CRC_DIGITS = 8, MARK_LEN = 5 };
 static const char mark[MARK_LEN + 1] = "wsq1.";
 
-/* CRC-32C (RFC 3720 12.1, appendix B.4), reflected, without the final inversion -------------------------------------- */
+/* CRC-32C (RFC 3720 12.1, appendix B.4), reflected, without the inversions ----------------------------------------- */
 
 static uint32_t crc_table[256];
 
