@@ -1,26 +1,27 @@
 #!/usr/bin/python3
-"""Writes text files into C.
+"""Writes text files as C strings.
 
-embed.py INPUT OUTPUT NAME: a string. embed.py --table OUTPUT NAME INPUT...: a table of {name, text}.
+    embed.py INPUT OUTPUT NAME          static const char NAME[] = "...";
+    embed.py --rows OUTPUT INPUT...     {"folder", "name", "..."}, for each, to be included in an array
 """
 import pathlib
 import sys
 
 
-def string(path, indent):
-    """The file as a C string literal, one line of it a line."""
-    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines()
-    return "".join('%s"%s\\n"\n' % (indent, line.replace("\\", "\\\\").replace('"', '\\"')) for line in lines)
+def literal(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "".join('\t"%s\\n"\n' % line.replace("\\", "\\\\").replace('"', '\\"') for line in lines)
 
 
-if sys.argv[1] == "--table":
-    output, name, *inputs = sys.argv[2:]
-    rows = ("\t{\"%s\",\n%s\t},\n" % (pathlib.Path(path).stem, string(path, "\t ")) for path in inputs)
-    text = "static const struct {\n\tconst char *name, *text;\n} %s[] = {\n%s};\n" % (name, "".join(rows))
-    about = "files"
-else:
-    source, output, name = sys.argv[1:]
-    text = "static const char %s[] =\n%s\t;\n" % (name, string(source, "\t"))
-    about = source.rsplit("/", 1)[-1]
-with open(output, "w", encoding="utf-8") as f:
-    f.write("/* made from %s by embed.py */\n%s" % (about, text))
+def main(args):
+    if args[0] == "--rows":
+        inputs = [pathlib.Path(p) for p in args[2:]]
+        text = "".join('{"%s", "%s",\n%s},\n' % (p.parent.name, p.stem, literal(p)) for p in inputs)
+        pathlib.Path(args[1]).write_text("/* made by embed.py */\n" + text, encoding="utf-8")
+        return
+    source, output, name = pathlib.Path(args[0]), pathlib.Path(args[1]), args[2]
+    text = "/* made from %s by embed.py */\nstatic const char %s[] =\n%s\t;\n" % (source.name, name, literal(source))
+    output.write_text(text, encoding="utf-8")
+
+
+main(sys.argv[1:])

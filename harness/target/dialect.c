@@ -8,8 +8,13 @@
 #include "harness/base/file.h"
 #include "harness/base/limits.h"
 #include "harness/base/near.h"
-#include "harness/target/builtin_dialects.h"
 #include "harness/target/dialect_rules.h"
+
+static const struct {
+	const char *folder, *name, *text;
+} builtin_dialects[] = {
+#include "harness/target/builtin_dialects.h"
+};
 
 #define FIELD(key, field, opt_type, help_text, ...) \
 	{.name = key, .type = opt_type, .offset = offsetof(struct dialect_file, field), .help = help_text, ##__VA_ARGS__}
