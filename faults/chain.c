@@ -36,13 +36,9 @@ static uint64_t next_wake(const struct chain *c)
 /* A filter ended it by FIN: the last FIN to come out is the end, one before it is a FIN. */
 static void finish(struct chain *c)
 {
-	static const unsigned sides[] = {[UPSTREAM] = SIDE_SERVER, [DOWNSTREAM] = SIDE_CLIENT};
-	bool waits = false;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		waits |= (c->ending & sides[d]) && !c->eof_out[d];
-	if (!waits) {
+	if (c->eof_out[UPSTREAM] && c->eof_out[DOWNSTREAM]) {
 		c->ended = true;
-		c->events->on_end(c->owner, STREAM_END_FIN, c->ending);
+		c->events->on_end(c->owner, STREAM_END_FIN);
 		return;
 	}
 	for (enum direction d = 0; d < DIRECTIONS; d++)
@@ -147,31 +143,29 @@ void filter_pass_eof(struct filter *f, enum direction d)
 }
 
 /* What the filter has passed and others behind it hold still arrives: the FINs go after it. */
-static void end_by_fin(struct filter *f, unsigned sides)
+static void end_by_fin(struct filter *f)
 {
 	struct chain *c = f->chain;
 	for (struct filter *each = c->first; each != f->next; each = each->next)
 		each->dead = true;
-	c->ending |= sides;
-	if (sides & SIDE_SERVER)
-		pass_eof(f, UPSTREAM);
-	if (sides & SIDE_CLIENT)
-		pass_eof(f, DOWNSTREAM);
+	c->ending = true;
+	pass_eof(f, UPSTREAM);
+	pass_eof(f, DOWNSTREAM);
 }
 
-void filter_end(struct filter *f, enum stream_end how, unsigned sides)
+void filter_end(struct filter *f, enum stream_end how)
 {
 	struct chain *c = f->chain;
-	assert(c->depth && sides && sides <= SIDES);
+	assert(c->depth);
 	if (c->ended || f->dead)
 		return;
 	if (how == STREAM_END_FIN) {
-		end_by_fin(f, sides);
+		end_by_fin(f);
 		return;
 	}
 	c->ended = true;
 	c->silenced_by = how == STREAM_END_SILENCE ? f->toxic : NULL;
-	c->events->on_end(c->owner, how, sides);
+	c->events->on_end(c->owner, how);
 }
 
 void filter_wake_at(struct filter *f, uint64_t at_us)

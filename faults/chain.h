@@ -14,10 +14,10 @@ struct chain {
 	unsigned depth;            /* entries on the stack */
 	bool open;                 /* chain_open() was called */
 	/*
-	 * The sides that a filter ended by FIN, while what it passed before is still held behind it: it and those before
-	 * it are dead, nothing comes in any more, and the end is told when the FINs have come out.
+	 * A filter has ended it by FIN, while what it passed before is still held behind it: it and those before it are
+	 * dead, nothing comes in any more, and the end is told when both FINs have come out.
 	 */
-	unsigned ending;
+	bool ending;
 	bool ended;                /* told */
 	bool eof_in[DIRECTIONS], eof_out[DIRECTIONS], eof_told[DIRECTIONS];
 	bool told_idle, told_full[DIRECTIONS];

@@ -107,7 +107,7 @@ void chain_toxic_removed(struct chain *c, struct toxic *t, uint64_t now_us)
 		take_off(c, at);
 	if (c->silenced_by == t) {
 		c->silenced_by = NULL;
-		c->events->on_end(c->owner, STREAM_END_RST, SIDES);
+		c->events->on_end(c->owner, STREAM_END_RST);
 	}
 	chain_leave(c);
 }

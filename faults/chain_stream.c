@@ -134,7 +134,7 @@ static void chain_on_out_eof(void *owner, enum direction d)
 	schedule(c);
 }
 
-static void chain_on_end(void *owner, enum stream_end how, unsigned sides)
+static void chain_on_end(void *owner, enum stream_end how)
 {
 	struct chain_stream *c = owner;
 	if (c->ended || c->error)
@@ -142,16 +142,14 @@ static void chain_on_end(void *owner, enum stream_end how, unsigned sides)
 	alarm_clear(&c->wake);
 	c->over = true;
 	c->silent = how == STREAM_END_SILENCE;
-	if (how == STREAM_END_RST && sides & SIDE_SERVER)
+	if (how == STREAM_END_RST) {
 		stream_reset(c->below);
-	if (how == STREAM_END_FIN && sides & SIDE_SERVER) {
-		c->closed = true;
-		stream_shutdown(c->below);
-	}
-	if (how == STREAM_END_RST && sides & SIDE_CLIENT)
 		give_up(c, -ECONNRESET, strerror(ECONNRESET));
-	if (how == STREAM_END_FIN && sides & SIDE_CLIENT)
-		c->clean = c->eof = true;
+	}
+	if (how == STREAM_END_FIN) {
+		stream_shutdown(c->below);
+		c->closed = c->clean = c->eof = true;
+	}
 	set_below_paused(c);
 	schedule(c);
 }

@@ -19,7 +19,7 @@ static void on_open(struct filter *f)
 {
 	const struct down_options *o = f->options;
 	filter_tell(f, DOWNSTREAM, "end", 0, "how=%s", ending_choices[o->how]);
-	filter_end(f, (enum stream_end)o->how, SIDES);
+	filter_end(f, (enum stream_end)o->how);
 }
 
 /* Never called: the connection has ended before. */

@@ -20,14 +20,13 @@ enum direction { UPSTREAM, DOWNSTREAM, DIRECTIONS };
 enum { STREAM_UP = 1 << UPSTREAM, STREAM_DOWN = 1 << DOWNSTREAM, STREAM_BOTH = STREAM_UP | STREAM_DOWN };
 const char *direction_name(enum direction d);
 
-/* How a connection is ended by a filter, on the sides told. */
+/* How a connection is ended by a filter, on both sides. */
 enum stream_end {
 	STREAM_END_FIN,            /* what was passed before is delivered, then FIN, no Close frame */
 	STREAM_END_RST,            /* RST at once */
 	/* Nothing is read, passed or ended any more; both sockets stay open. When the toxic is taken off, RST. */
 	STREAM_END_SILENCE,
 };
-enum { SIDE_CLIENT = 1, SIDE_SERVER = 2, SIDES = 3 };
 
 struct filter;
 
@@ -87,7 +86,7 @@ void filter_pass_eof(struct filter *f, enum direction d);
  * Ends the connection. Nothing of it comes afterwards but fini. By FIN: filters behind it that hold what was passed
  * before give it and the FIN when they would have; all others are done.
  */
-void filter_end(struct filter *f, enum stream_end how, unsigned sides);
+void filter_end(struct filter *f, enum stream_end how);
 /* One wish at a time, the newest counts; UINT64_MAX: none. A time that has passed: as soon as possible. */
 void filter_wake_at(struct filter *f, uint64_t at_us);
 /*

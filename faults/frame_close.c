@@ -159,7 +159,7 @@ static void on_eof(struct filter *f, enum direction d)
 static void end(struct filter *f)
 {
 	filter_tell(f, DOWNSTREAM, "end", f->offset[DOWNSTREAM], "how=fin");
-	filter_end(f, STREAM_END_FIN, SIDES);
+	filter_end(f, STREAM_END_FIN);
 }
 
 static void on_release(struct filter *f)

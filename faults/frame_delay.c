@@ -211,7 +211,7 @@ static void on_release(struct filter *f)
 		bool inside = frames_inside(&side->chooser.frames) && !side->chooser.take;
 		if (side->overtake && held_len(&side->held) && !side->eof && (inside || side->in_message)) {
 			filter_tell(f, d, "end", f->offset[d], "how=rst reason=inside-a-%s", inside ? "frame" : "message");
-			filter_end(f, STREAM_END_RST, SIDES);
+			filter_end(f, STREAM_END_RST);
 			return;
 		}
 		held_pass(&side->held, f, d, SIZE_MAX);

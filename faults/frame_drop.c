@@ -56,7 +56,7 @@ static void on_release(struct filter *f)
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		if (frames_inside(&s->choosers[d].frames) && s->choosers[d].take) {
 			filter_tell(f, d, "end", f->offset[d], "how=rst reason=inside-a-frame");
-			filter_end(f, STREAM_END_RST, SIDES);
+			filter_end(f, STREAM_END_RST);
 			return;
 		}
 		frames_let_go(&s->choosers[d].frames, f);

@@ -50,7 +50,7 @@ static void vanish(struct filter *f, uint64_t at)
 	if (s->swallow)
 		filter_ignore_sender(f, s->from);
 	else
-		filter_end(f, STREAM_END_SILENCE, SIDES);
+		filter_end(f, STREAM_END_SILENCE);
 }
 
 /* Vanishes if it is time; else asks to be woken when it is. */
@@ -102,7 +102,7 @@ static void on_release(struct filter *f)
 {
 	const struct half_open_state *s = f->state;
 	if (s->gone)
-		filter_end(f, STREAM_END_RST, SIDES);
+		filter_end(f, STREAM_END_RST);
 }
 
 static const struct filter_ops half_open_stream = {

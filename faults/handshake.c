@@ -159,7 +159,7 @@ static void answer(struct filter *f)
 	if (!s->sides[DOWNSTREAM].eof &&
 	    http_answer_write(&text, (int)o->status, o->location, (o->retry_after_ms + 999) / 1000) == 0)
 		filter_pass(f, DOWNSTREAM, buf_span(&text));
-	filter_end(f, STREAM_END_FIN, SIDES);
+	filter_end(f, STREAM_END_FIN);
 }
 
 /* What waited for its time goes. */
@@ -176,7 +176,7 @@ static void on_wake(struct filter *f)
 	}
 	held_pass(&s->held, f, DOWNSTREAM, SIZE_MAX);
 	if (s->cut)
-		filter_end(f, (enum stream_end)(s->cut - 1), SIDES);
+		filter_end(f, (enum stream_end)(s->cut - 1));
 	else if (s->sides[DOWNSTREAM].eof)
 		filter_pass_eof(f, DOWNSTREAM);
 }

@@ -85,7 +85,7 @@ bool held_keep(struct held *h, struct filter *f, enum direction d, struct span o
 {
 	if (add(h, octets, due_us) < 0) {
 		filter_tell(f, d, "end", f->offset[d], "how=rst reason=memory");
-		filter_end(f, STREAM_END_RST, SIDES);
+		filter_end(f, STREAM_END_RST);
 		return false;
 	}
 	tell_held(h, f, d);

@@ -122,7 +122,7 @@ static void on_wake(struct filter *f)
 	}
 	filter_tell(f, DOWNSTREAM, "end", f->offset[DOWNSTREAM], "how=%s idle_us=%llu", ending_choices[o->how],
 		    (unsigned long long)idle);
-	filter_end(f, (enum stream_end)o->how, SIDES);
+	filter_end(f, (enum stream_end)o->how);
 }
 
 static void on_changed(struct filter *f)

@@ -85,7 +85,7 @@ static void on_wake(struct filter *f)
 	const struct lifetime_kill_options *o = f->options;
 	filter_tell(f, DOWNSTREAM, "end", f->offset[DOWNSTREAM], "how=%s lifetime_us=%llu", ending_choices[o->how],
 		    (unsigned long long)lifetime_us(f));
-	filter_end(f, (enum stream_end)o->how, SIDES);
+	filter_end(f, (enum stream_end)o->how);
 }
 
 static const struct filter_ops lifetime_kill_stream = {

@@ -24,7 +24,7 @@ static void end(struct filter *f, enum direction d, uint64_t at)
 {
 	const struct limit_data_options *o = f->options;
 	filter_tell(f, d, "end", at, "how=%s", ending_choices[o->how]);
-	filter_end(f, (enum stream_end)o->how, SIDES);
+	filter_end(f, (enum stream_end)o->how);
 }
 
 static void on_data(struct filter *f, enum direction d, struct span octets)

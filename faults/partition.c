@@ -66,7 +66,7 @@ static bool stop(struct filter *f, enum direction d)
 	struct partition_state *s = f->state;
 	if (o->style == STYLE_REJECT) {
 		filter_tell(f, d, "end", f->offset[d], "how=rst");
-		filter_end(f, STREAM_END_RST, SIDES);
+		filter_end(f, STREAM_END_RST);
 		return false;
 	}
 	if (!s->told[d])

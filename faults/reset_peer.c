@@ -27,7 +27,7 @@ static void reset(struct filter *f)
 {
 	enum direction d = f->streams & STREAM_UP ? UPSTREAM : DOWNSTREAM;
 	filter_tell(f, d, "end", f->offset[d], "how=rst");
-	filter_end(f, STREAM_END_RST, SIDES);
+	filter_end(f, STREAM_END_RST);
 }
 
 static void on_start(struct filter *f)

@@ -27,13 +27,12 @@ static void on_out_eof(void *owner, enum direction d)
 	b->eof_at_us[d] = b->now_us;
 }
 
-static void on_end(void *owner, enum stream_end how, unsigned sides)
+static void on_end(void *owner, enum stream_end how)
 {
 	struct bench *b = owner;
 	assert_true(!b->ended || b->how == STREAM_END_SILENCE);
 	b->ended = true;
 	b->how = how;
-	b->sides = sides;
 	b->ended_at_us = b->now_us;
 }
 

@@ -26,7 +26,6 @@ struct bench {
 	size_t n_pieces;
 	bool ended;
 	enum stream_end how;
-	unsigned sides;
 	uint64_t ended_at_us;
 	struct buf events;         /* a line an event: "latency hit conn=1 downstream at=0 delay_us=5" */
 };

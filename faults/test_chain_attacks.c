@@ -123,7 +123,7 @@ static void end_at_data(struct filter *f, enum direction d, struct span octets)
 	count_call(f);
 	filter_pass(f, d, octets);
 	filter_wake_at(f, f->now_us + 1);
-	filter_end(f, STREAM_END_FIN, SIDES);
+	filter_end(f, STREAM_END_FIN);
 	*(bool *)f->state = true;
 }
 

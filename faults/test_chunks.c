@@ -64,7 +64,7 @@ static struct buf story_of(const char *fault, const char *options, unsigned stre
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		tell_octets(&b, d, &story);
 	if (b.ended)
-		buf_printf(&story, "end %d of %u at %llu\n", (int)b.how, b.sides, (unsigned long long)b.ended_at_us);
+		buf_printf(&story, "end %d at %llu\n", (int)b.how, (unsigned long long)b.ended_at_us);
 	assert_int_equal(buf_append_span(&story, buf_span(&b.events)), 0);
 	bench_fini(&b);
 	return story;

@@ -37,7 +37,7 @@ static void ends_in_time(void **state)
 			b.n_pieces = 0;
 			bench_pass_us(&b, SECOND);
 		}
-		assert_true(b.ended && b.sides == SIDES && b.how == rows[i].how);
+		assert_true(b.ended && b.how == rows[i].how);
 		assert_int_equal(b.ended_at_us, rows[i].ends_s * SECOND);
 		bench_fini(&b);
 	}
@@ -94,7 +94,7 @@ static void octets_pass_as_they_are(void **state)
 	(void)state;
 	talk_assert_hostile_passes("lifetime_kill", "", TALK_HOSTILE);
 	struct buf story CLEANUP(buf_fini) = talk_assert_same("lifetime_kill", "lifetime=1s jitter=5s", 0, 1);
-	assert_true(span_find(buf_span(&story), span_str("end 0 of 3")) >= 0);
+	assert_true(span_find(buf_span(&story), span_str("end 0 at ")) >= 0);
 }
 
 int main(void)

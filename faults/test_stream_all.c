@@ -300,7 +300,7 @@ static void settle(struct play *p)
 		assert_int_equal(p->b.eof[d], p->eof[d]);
 	}
 	if (p->b.ended)
-		add_to_story(p, p->b.ended_at_us << 8 | (uint64_t)p->b.how << 4 | p->b.sides);
+		add_to_story(p, p->b.ended_at_us << 8 | (uint64_t)p->b.how);
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		add_to_story(p, p->b.eof[d] ? p->b.eof_at_us[d] : UINT64_MAX);
 }

@@ -41,7 +41,7 @@ static void on_end(struct filter *f)
 {
 	enum direction d = f->streams & STREAM_UP ? UPSTREAM : DOWNSTREAM;
 	filter_tell(f, d, "end", f->offset[d], "how=fin");
-	filter_end(f, STREAM_END_FIN, SIDES);
+	filter_end(f, STREAM_END_FIN);
 }
 
 static const struct filter_ops timeout_stream = {

@@ -85,8 +85,8 @@ struct chain_events {
 	/* Octets to write to the other side; take them all. */
 	void (*on_out)(void *owner, enum direction d, struct span octets);
 	void (*on_out_eof)(void *owner, enum direction d);
-	/* End the connection on these sides (SIDE_*). The chain gives nothing any more. Do not free it in here. */
-	void (*on_end)(void *owner, enum stream_end how, unsigned sides);
+	/* End the connection on both sides. The chain gives nothing any more. Do not free it in here. */
+	void (*on_end)(void *owner, enum stream_end how);
 	/* Call chain_wake() then; UINT64_MAX: never. It replaces the time told before. */
 	void (*on_wake_at)(void *owner, uint64_t at_us);
 	/* chain_full() or chain_idle() may have changed. */

@@ -133,24 +133,23 @@ static void on_out_eof(void *owner, enum direction d)
 	relay_note(r);
 }
 
-void relay_wish_end(struct relay *r, enum stream_end how, unsigned sides)
+void relay_wish_end(struct relay *r, enum stream_end how)
 {
 	r->end_wished = true;
 	r->end_how = how;
-	r->end_sides = sides;
 	relay_note(r);
 }
 
-static void on_end(void *owner, enum stream_end how, unsigned sides)
+static void on_end(void *owner, enum stream_end how)
 {
-	relay_wish_end(owner, how, sides);
+	relay_wish_end(owner, how);
 }
 
 static void on_wake_at(void *owner, uint64_t at_us)
 {
 	struct relay *r = owner;
 	if (alarm_set(&r->alarm, r->set->alarms, at_us, on_alarm, r) < 0)
-		relay_wish_end(r, STREAM_END_RST, SIDES); /* what it holds would never come out */
+		relay_wish_end(r, STREAM_END_RST); /* what it holds would never come out */
 }
 
 static void on_change(void *owner)
@@ -191,10 +190,9 @@ void relay_passed(struct relay *r, enum direction d, size_t octets)
 
 void relay_eof(struct relay *r, enum direction d)
 {
-	unsigned side = d == UPSTREAM ? SIDE_CLIENT : SIDE_SERVER;
 	if (!r->half)
-		r->first_fin = side;
-	r->half |= side;
+		r->first_fin = d;
+	r->half |= 1u << d;
 	if (chain_idle(r->chain))
 		r->ops->out_eof(r, d);
 	else
@@ -278,7 +276,7 @@ void relay_end(struct relay *r, enum stream_end end, const char *by, const char 
 		 r->octets[UPSTREAM], r->octets[DOWNSTREAM]);
 	proxy_tell(p, "end", r->number, detail);
 	relay_enter(r);
-	r->ops->end(r, end, SIDES);
+	r->ops->end(r, end);
 	relay_leave(r);
 }
 
@@ -300,14 +298,11 @@ void relay_enter(struct relay *r)
 static bool grant(struct relay *r)
 {
 	r->end_wished = false;
-	if (r->end_how != STREAM_END_SILENCE && r->end_sides == SIDES) {
+	if (r->end_how == STREAM_END_SILENCE)
+		r->silent = true;
+	else
 		relay_end(r, r->end_how, "toxic", r->end_how == STREAM_END_FIN ? "fin" : "rst");
-		return false;
-	}
-	r->silent = true;
-	if (r->end_how != STREAM_END_SILENCE)
-		r->ops->end(r, r->end_how, r->end_sides);
-	return true;
+	return r->proxy;
 }
 
 void relay_leave(struct relay *r)

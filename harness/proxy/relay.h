@@ -25,8 +25,8 @@ struct relay_ops {
 	void (*out_eof)(struct relay *r, enum direction d);
 	/* The chain has said something: look what is to be read, written and waited for. */
 	void (*settle)(struct relay *r);
-	/* The sides are ended as told. Afterwards, relay_gone() when nothing of them is left. */
-	void (*end)(struct relay *r, enum stream_end how, unsigned sides);
+	/* Both sides are ended, by FIN or RST. Afterwards, relay_gone() when nothing of them is left. */
+	void (*end)(struct relay *r, enum stream_end how);
 	/* Everything goes now, with whatever the kernel says; then relay_gone(). */
 	void (*abort)(struct relay *r);
 	/* The alarm while opening or lingering. */
@@ -49,10 +49,9 @@ struct relay {
 	struct alarm alarm;
 	uint64_t number, opened_us, octets[DIRECTIONS];
 	enum stream_end end_how;   /* what the chain wished; valid with end_wished */
-	unsigned end_sides;
 	unsigned busy;             /* relay_enter() without relay_leave() */
-	unsigned half;             /* SIDE_* bits whose FIN came */
-	int first_fin;             /* SIDE_* that sent the first */
+	unsigned half;             /* STREAM_* bits whose FIN came */
+	enum direction first_fin;  /* the first of them */
 	bool end_wished, unsettled, silent, gone;
 	char client[ADDRESS_TEXT_LEN], upstream[ADDRESS_TEXT_LEN];
 };
@@ -71,7 +70,7 @@ void relay_enter(struct relay *r);
 void relay_leave(struct relay *r);
 /* For what chains say: something is to be looked at, or ended, once no chain is on the stack any more. */
 void relay_note(struct relay *r);
-void relay_wish_end(struct relay *r, enum stream_end how, unsigned sides);
+void relay_wish_end(struct relay *r, enum stream_end how);
 /* Ends it: tells the event, takes it out of the list. by, how: words of the event. Does nothing when it has ended. */
 void relay_end(struct relay *r, enum stream_end end, const char *by, const char *how);
 /* Nothing of it is open any more. */

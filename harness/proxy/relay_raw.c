@@ -267,7 +267,7 @@ static void raw_settle(struct relay *relay)
 			return;
 		}
 	if (client->eof && server->eof && client->fin_sent && server->fin_sent) {
-		relay_end(relay, STREAM_END_FIN, relay->first_fin == SIDE_CLIENT ? "client" : "server", "fin");
+		relay_end(relay, STREAM_END_FIN, relay->first_fin == UPSTREAM ? "client" : "server", "fin");
 		return;
 	}
 	side_watch(client, wanted(client), on_poll);
@@ -290,7 +290,7 @@ static void linger(struct side *s, int status)
 		side_close(s, r->relay.set->pipes, false);
 	else
 		side_watch(s, wanted(s), on_poll);
-	if (!r->relay.proxy && !r->sides[CLIENT].poll && !r->sides[SERVER].poll)
+	if (!r->sides[CLIENT].poll && !r->sides[SERVER].poll)
 		relay_gone(&r->relay);
 }
 
@@ -345,14 +345,12 @@ static void end_side(struct side *s, enum stream_end how, bool open)
 		side_watch(s, wanted(s), on_poll);
 }
 
-static void raw_end(struct relay *relay, enum stream_end how, unsigned sides)
+static void raw_end(struct relay *relay, enum stream_end how)
 {
 	struct raw *r = (struct raw *)relay;
-	if (sides & SIDE_CLIENT)
-		end_side(&r->sides[CLIENT], how, true);
-	if (sides & SIDE_SERVER)
-		end_side(&r->sides[SERVER], how, !r->opening);
-	if (!relay->proxy && !r->sides[CLIENT].poll && !r->sides[SERVER].poll)
+	end_side(&r->sides[CLIENT], how, true);
+	end_side(&r->sides[SERVER], how, !r->opening);
+	if (!r->sides[CLIENT].poll && !r->sides[SERVER].poll)
 		relay_gone(relay);
 	else if (how == STREAM_END_FIN)
 		relay_set_alarm(relay, PROXY_LINGER_MS);
@@ -371,10 +369,6 @@ static void raw_on_alarm(struct relay *relay)
 	struct raw *r = (struct raw *)relay;
 	if (!relay->proxy) {
 		raw_abort(relay);
-	} else if (relay->silent) { /* one side has ended alone */
-		for (int i = 0; i < 2; i++)
-			if (r->sides[i].lingers)
-				side_close(&r->sides[i], relay->set->pipes, false);
 	} else if (r->opening) {
 		if (r->sides[SERVER].poll)
 			r->opening->error = ETIMEDOUT;

@@ -55,7 +55,7 @@ static void reap_ends(struct secure *s)
 		if (x->lingers && done)
 			close_end(x);
 	}
-	if (!s->relay.proxy && !s->ends[CLIENT].stream && !s->ends[SERVER].stream)
+	if (!s->ends[CLIENT].stream && !s->ends[SERVER].stream)
 		relay_gone(&s->relay);
 }
 
@@ -79,7 +79,7 @@ static void on_data(void *owner, struct span octets)
 	struct end *x = owner;
 	struct relay *r = &x->of->relay;
 	relay_enter(r);
-	if (!x->lingers && r->chain && !r->silent && !r->end_wished)
+	if (r->chain && !r->silent && !r->end_wished)
 		relay_data(r, direction_of(x), octets);
 	leave(x);
 }
@@ -91,7 +91,7 @@ static void on_eof(void *owner, bool clean)
 	(void)clean;
 	relay_enter(r);
 	x->eof = true;
-	if (!x->lingers && r->chain && !r->silent && !r->end_wished)
+	if (r->chain && !r->silent && !r->end_wished)
 		relay_eof(r, direction_of(x));
 	leave(x);
 }
@@ -199,13 +199,12 @@ static void tls_settle(struct relay *r)
 		return;
 	}
 	if (!r->silent && client->eof && server->eof && delivered(client) && delivered(server)) {
-		relay_end(r, STREAM_END_FIN, r->first_fin == SIDE_CLIENT ? "client" : "server", "fin");
+		relay_end(r, STREAM_END_FIN, r->first_fin == UPSTREAM ? "client" : "server", "fin");
 		return;
 	}
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		if (s->ends[d].stream && s->ends[!d].stream && !s->ends[d].lingers)
+		if (s->ends[d].stream && s->ends[!d].stream)
 			stream_pause(s->ends[d].stream, !may_read(s, d));
-	reap_ends(s);
 }
 
 static void tls_out(struct relay *r, enum direction d, struct span octets)
@@ -245,15 +244,13 @@ static void end_end(struct end *x, enum stream_end how)
 		close_end(x);
 }
 
-static void tls_end(struct relay *r, enum stream_end how, unsigned sides)
+static void tls_end(struct relay *r, enum stream_end how)
 {
 	struct secure *s = (struct secure *)r;
-	if (!r->proxy && s->wire)
+	if (s->wire)
 		wire_detach(TAKE_PTR(s->wire));
-	if (sides & SIDE_CLIENT)
-		end_end(&s->ends[CLIENT], how);
-	if (sides & SIDE_SERVER)
-		end_end(&s->ends[SERVER], how);
+	end_end(&s->ends[CLIENT], how);
+	end_end(&s->ends[SERVER], how);
 	if (how == STREAM_END_FIN)
 		relay_set_alarm(r, PROXY_LINGER_MS);
 	reap_ends(s);
@@ -270,15 +267,10 @@ static void tls_abort(struct relay *r)
 static void tls_on_alarm(struct relay *r)
 {
 	struct secure *s = (struct secure *)r;
-	if (!r->proxy) {
+	if (!r->proxy)
 		tls_abort(r);
-	} else if (r->silent) {
-		for (int i = 0; i < 2; i++)
-			if (s->ends[i].lingers)
-				close_end(&s->ends[i]);
-	} else {
+	else if (!r->silent)
 		relay_end(r, STREAM_END_RST, s->ends[CLIENT].open ? "server" : "client", "timeout");
-	}
 }
 
 static void tls_fini(struct relay *r)

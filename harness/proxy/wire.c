@@ -37,7 +37,7 @@ static void on_out(void *owner, enum direction d, struct span octets)
 		octets = span_sub(octets, piece.len, octets.len);
 	}
 	if (octets.len && stream_write(w->below, octets) < 0)
-		relay_wish_end(w->relay, STREAM_END_RST, SIDES);
+		relay_wish_end(w->relay, STREAM_END_RST);
 }
 
 static void on_out_eof(void *owner, enum direction d)
@@ -49,9 +49,9 @@ static void on_out_eof(void *owner, enum direction d)
 		shut(w);
 }
 
-static void on_end(void *owner, enum stream_end how, unsigned sides)
+static void on_end(void *owner, enum stream_end how)
 {
-	relay_wish_end(((struct wire *)owner)->relay, how, sides);
+	relay_wish_end(((struct wire *)owner)->relay, how);
 }
 
 static void on_alarm(void *owner, uint64_t now_us)
@@ -67,7 +67,7 @@ static void on_wake_at(void *owner, uint64_t at_us)
 {
 	struct wire *w = owner;
 	if (alarm_set(&w->alarm, w->relay->set->alarms, at_us, on_alarm, w) < 0)
-		relay_wish_end(w->relay, STREAM_END_RST, SIDES);
+		relay_wish_end(w->relay, STREAM_END_RST);
 }
 
 static void on_change(void *owner)
