@@ -288,6 +288,15 @@ void chain_wake(struct chain *c, uint64_t now_us)
 	chain_leave(c);
 }
 
+void chain_silence(struct chain *c)
+{
+	if (!c || c->ended)
+		return;
+	chain_enter(c, c->now_us);
+	c->ended = true;
+	chain_leave(c);
+}
+
 bool chain_idle(const struct chain *c)
 {
 	return !c->first && !c->ended && !c->ending;

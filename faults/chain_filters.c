@@ -85,6 +85,10 @@ static void take_off(struct chain *c, struct filter **at)
 		if (f->eof_came[d])
 			filter_pass_eof(f, d);
 	*at = f->next;
+	if (c->silenced_by == f->toxic) {
+		c->silenced_by = NULL;
+		c->events->on_end(c->owner, STREAM_END_RST);
+	}
 	free_filter(f);
 }
 
@@ -105,10 +109,6 @@ void chain_toxic_removed(struct chain *c, struct toxic *t, uint64_t now_us)
 	chain_enter(c, now_us);
 	if (*at)
 		take_off(c, at);
-	if (c->silenced_by == t) {
-		c->silenced_by = NULL;
-		c->events->on_end(c->owner, STREAM_END_RST);
-	}
 	chain_leave(c);
 }
 
@@ -119,14 +119,14 @@ void chain_toxic_changed(struct chain *c, struct toxic *t, bool streams_too, uin
 	if (!c->open)
 		return;
 	chain_enter(c, now_us);
-	bool wanted = !c->ended && !(f && f->dead) && is_wanted(c, t);
+	bool wanted = !(f && f->dead) && is_wanted(c, t);
 	if (f && (!wanted || streams_too)) {
 		take_off(c, at);
 		f = NULL;
 	}
 	if (!f && wanted && !c->ended)
 		put_on(c, t);
-	else if (f) {
+	else if (f) { /* of a connection that has ended, too: the old options go */
 		f->options = t->options;
 		f->now_us = now_us;
 		if (!c->ended && f->ops->changed)

@@ -105,6 +105,69 @@ static void a_duration_ends(void **state)
 	bench_fini(&b);
 }
 
+/* However the toxic goes: removed, no longer wanted on this connection, put on other streams. */
+static void silence_ends_with_its_toxic(void **state)
+{
+	struct toxic_spec specs[] = {{.toxicity = 1}, {.toxicity = 0}, {.toxicity = 1, .streams = STREAM_UP}};
+	(void)state;
+	for (size_t i = 0; i <= ARRAY_LEN(specs); i++) {
+		struct bench b;
+		struct err e;
+		bench_init(&b);
+		struct toxic *other = bench_add(&b, "latency", "latency=1s", STREAM_BOTH);
+		struct toxic *t = bench_add(&b, "down", "how=blackhole", 0);
+		assert_true(b.ended && b.how == STREAM_END_SILENCE);
+		if (i < ARRAY_LEN(specs))
+			assert_int_equal(toxics_update(&b.toxics, t, &specs[i], b.now_us, &e), 0);
+		else
+			bench_remove(&b, t);
+		assert_int_equal(b.how, i == 0 ? STREAM_END_SILENCE : STREAM_END_RST);
+		bench_remove(&b, other);
+		toxics_clear(&b.toxics, b.now_us);
+		assert_int_equal(b.how, STREAM_END_RST);
+		bench_fini(&b);
+	}
+}
+
+static void a_silenced_chain_says_nothing(void **state)
+{
+	struct bench b;
+	(void)state;
+	bench_init(&b);
+	struct toxic *t = bench_add(&b, "latency", "latency=1s", STREAM_BOTH);
+	bench_feed_text(&b, UPSTREAM, "held");
+	chain_silence(b.chain);
+	assert_true(b.wake_at_us == UINT64_MAX);
+	bench_add(&b, "reset_peer", "", 0);
+	bench_feed_text(&b, DOWNSTREAM, "more");
+	bench_eof(&b, DOWNSTREAM);
+	bench_remove(&b, t);
+	toxics_clear(&b.toxics, b.now_us);
+	bench_assert_text(&b, UPSTREAM, "");
+	bench_assert_text(&b, DOWNSTREAM, "");
+	assert_false(b.ended || b.eof[DOWNSTREAM]);
+	bench_fini(&b);
+}
+
+/* What is held before a toxic does not come to it when all are cleared. */
+static void clearing_passes_what_is_held_as_by_itself(void **state)
+{
+	struct bench b;
+	(void)state;
+	bench_init(&b);
+	bench_add(&b, "latency", "latency=1s", STREAM_DOWN);
+	bench_add(&b, "bandwidth", "rate=0B", STREAM_DOWN);
+	bench_feed_text(&b, DOWNSTREAM, "1234");
+	bench_pass_us(&b, 1000000);
+	bench_feed_text(&b, DOWNSTREAM, "5678");
+	bench_eof(&b, DOWNSTREAM);
+	bench_add(&b, "limit_data", "bytes=6B how=rst", STREAM_DOWN);
+	toxics_clear(&b.toxics, b.now_us);
+	bench_assert_text(&b, DOWNSTREAM, "12345678");
+	assert_true(b.eof[DOWNSTREAM] && !b.ended);
+	bench_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -112,6 +175,9 @@ int main(void)
 		cmocka_unit_test(the_list_has_an_end),
 		cmocka_unit_test(toxicity_is_a_share_of_the_connections),
 		cmocka_unit_test(a_duration_ends),
+		cmocka_unit_test(silence_ends_with_its_toxic),
+		cmocka_unit_test(a_silenced_chain_says_nothing),
+		cmocka_unit_test(clearing_passes_what_is_held_as_by_itself),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,8 +202,12 @@ void toxics_remove(struct toxics *t, struct toxic *toxic, uint64_t now_us)
 
 void toxics_clear(struct toxics *t, uint64_t now_us)
 {
-	while (t->first)
-		toxics_remove(t, t->first, now_us);
+	while (t->first) {
+		struct toxic *last = t->first; /* so that what is let go meets no other toxic */
+		while (last->next)
+			last = last->next;
+		toxics_remove(t, last, now_us);
+	}
 }
 
 uint64_t toxics_expire(struct toxics *t, uint64_t now_us)

@@ -73,6 +73,7 @@ int toxics_add(struct toxics *t, const struct toxic_spec *spec, uint64_t now_us,
 int toxics_update(struct toxics *t, struct toxic *toxic, const struct toxic_spec *spec, uint64_t now_us, struct err *e);
 /* Open connections go on without it: what it held is passed on at once. */
 void toxics_remove(struct toxics *t, struct toxic *toxic, uint64_t now_us);
+/* Removes all; what they held passes as by itself. */
 void toxics_clear(struct toxics *t, uint64_t now_us);
 struct toxic *toxics_find(struct toxics *t, const char *name);
 /* Removes those whose time is over; returns when the next one ends, UINT64_MAX: none. */
@@ -111,6 +112,8 @@ uint64_t chain_connection(const struct chain *c);
 void chain_data(struct chain *c, enum direction d, struct span octets, uint64_t now_us);
 void chain_eof(struct chain *c, enum direction d, uint64_t now_us);
 void chain_wake(struct chain *c, uint64_t now_us);
+/* Another chain of this connection has ended it by silence: this one gives nothing any more either. NULL is fine. */
+void chain_silence(struct chain *c);
 /* No filter is on it and nothing is held: octets of both directions may take a shorter way than chain_data(). */
 bool chain_idle(const struct chain *c);
 /* A filter holds so much of this direction that its sender is to wait. */

@@ -298,11 +298,13 @@ void relay_enter(struct relay *r)
 static bool grant(struct relay *r)
 {
 	r->end_wished = false;
-	if (r->end_how == STREAM_END_SILENCE)
-		r->silent = true;
-	else
+	if (r->end_how != STREAM_END_SILENCE) {
 		relay_end(r, r->end_how, "toxic", r->end_how == STREAM_END_FIN ? "fin" : "rst");
-	return r->proxy;
+		return false;
+	}
+	r->silent = true;
+	chain_silence(r->chain);
+	return true;
 }
 
 void relay_leave(struct relay *r)
@@ -312,8 +314,11 @@ void relay_leave(struct relay *r)
 		relay_note(r);
 		return;
 	}
-	if (r->busy == 1 && r->proxy && (!r->end_wished || grant(r)))
+	while (r->busy == 1 && r->proxy && (!r->end_wished || grant(r))) {
 		r->ops->settle(r);
+		if (!r->end_wished) /* by what settling has brought through the chain */
+			break;
+	}
 	if (--r->busy || !r->gone)
 		return;
 	alarm_clear(&r->alarm);

@@ -189,12 +189,14 @@ static void tls_settle(struct relay *r)
 {
 	struct secure *s = (struct secure *)r;
 	struct end *client = &s->ends[CLIENT], *server = &s->ends[SERVER];
+	if (r->silent)
+		wire_silence(s->wire);
 	for (int i = 0; i < 2 && !r->silent; i++)
 		if (s->ends[i].error) {
 			failed(&s->ends[i]);
 			return;
 		}
-	if (!r->chain && client->open && server->open && relay_opened(r) < 0) {
+	if (!r->chain && !r->silent && client->open && server->open && relay_opened(r) < 0) {
 		relay_end(r, STREAM_END_RST, "proxy", "error");
 		return;
 	}

@@ -81,7 +81,7 @@ static bool step_done(struct tls_client *c, SSL *ssl, const char *step)
 		for (size_t at = 0; n > 0 && at < strlen(step + 2); at += n > 0 ? (size_t)n : 0)
 			n = SSL_read(ssl, got + at, (int)(strlen(step + 2) - at));
 	if (n <= 0)
-		say_error(c, step, ssl, n);
+		say_error(c, got[0] ? got : step, ssl, n);
 	else if (step[0] == '<' && strcmp(got, step + 2) != 0)
 		snprintf(c->said, sizeof(c->said), "got '%.100s', want '%.100s'", got, step + 2);
 	return !c->said[0];
@@ -285,6 +285,56 @@ static void test_layers(void **state)
 	}
 }
 
+static void turn_until_received(struct bed *b, enum direction d, uint64_t octets)
+{
+	struct proxy_counters n = {0};
+	while (n.received[d] < octets) {
+		bed_turn(b);
+		proxy_count(b->proxy, &n);
+	}
+}
+
+/* One layer is silent; what the other one holds does not come out any more. */
+static void test_silence_of_one_layer(void **state)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", reply[] = "HTTP/1.1 101 Go\r\n\r\n";
+	static const char *const script[] = {"> GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+					     "< HTTP/1.1 101 Go\r\n\r\n", "> \x81\x82" "abcdxy", NULL};
+	static const struct {
+		const char *hold, *hold_options, *silence, *silence_options;
+		enum direction d;          /* of what is held */
+		size_t received;           /* until then */
+	} layers[] = {
+		{"partition", "direction=from", "handshake", "cut=blackhole", DOWNSTREAM, sizeof(reply) - 1},
+		{"frame_delay", "delay=1h", "down", "how=blackhole", UPSTREAM, sizeof(request) - 1 + 8},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(layers); i++) {
+		struct bed b;
+		struct tls_client c = {.script = script};
+		struct toxic *silence = NULL;
+		bed_init(&b, 1);
+		bed_proxy(&b, &half);
+		client_start(&c, &b);
+		int server = bed_accept(&b);
+		bed_expect(&b, server, request, "");
+		struct toxic *hold = bed_toxic(&b, layers[i].hold, layers[i].hold_options, 0, 0);
+		if (layers[i].d == DOWNSTREAM) /* by the reply */
+			silence = bed_toxic(&b, layers[i].silence, layers[i].silence_options, 0, 0);
+		bed_send(&b, server, reply, sizeof(reply) - 1);
+		turn_until_received(&b, layers[i].d, layers[i].received);
+		if (layers[i].d == UPSTREAM) /* at once */
+			silence = bed_toxic(&b, layers[i].silence, layers[i].silence_options, 0, 0);
+		proxy_toxic_remove(b.proxy, hold);
+		bed_turn(&b);
+		proxy_toxic_remove(b.proxy, silence);
+		bed_expect(&b, server, "", "rst");
+		client_join(&c, &b, layers[i].d == DOWNSTREAM ? "< HTTP/1.1 101 Go\r\n\r\n: rst" : "end: rst");
+		bed_close(&server);
+		bed_fini(&b);
+	}
+}
+
 static void test_kill(void **state)
 {
 	struct err e;
@@ -356,6 +406,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows), cmocka_unit_test(test_much), cmocka_unit_test(test_layers),
+		cmocka_unit_test(test_silence_of_one_layer),
 		cmocka_unit_test(test_kill), cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -221,6 +221,11 @@ void wire_detach(struct stream *s)
 	chain_free(TAKE_PTR(w->chain));
 }
 
+void wire_silence(struct stream *s)
+{
+	chain_silence(((struct wire *)s)->chain);
+}
+
 bool wire_fin_sent(const struct stream *s)
 {
 	return ((const struct wire *)s)->fin_sent;

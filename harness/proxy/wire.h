@@ -10,6 +10,8 @@
 int wire_new(struct relay *r, struct stream *below, struct stream **ret_stream);
 /* The relay ends: the chain goes, and octets pass. The stream stays. Not from inside one of its callbacks. */
 void wire_detach(struct stream *s);
+/* The relay was ended by silence: nothing passes any more. */
+void wire_silence(struct stream *s);
 /* The FIN downstream has left the chain. */
 bool wire_fin_sent(const struct stream *s);
 /* Filters hold so much of this direction that its sender is to wait. */
