@@ -185,6 +185,136 @@ static void test_rows(void **state)
 		run_row(&rows[i]);
 }
 
+/* Two ends over a way that gives what is under way also to an end that has paused it, as a filter that holds does. */
+struct way {
+	struct stream stream; /* first */
+	struct buf written;
+};
+
+struct end {
+	struct way way;
+	struct stream *tls;
+	struct buf got;
+	const char *end;
+};
+
+static int way_write(struct stream *s, struct span octets)
+{
+	return buf_append_span(&((struct way *)s)->written, octets);
+}
+
+static int way_shutdown(struct stream *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void way_pause(struct stream *s, bool paused)
+{
+	(void)s, (void)paused;
+}
+
+static size_t way_unsent(const struct stream *s)
+{
+	(void)s;
+	return 0;
+}
+
+static const char *way_describe(const struct stream *s)
+{
+	(void)s;
+	return "a way";
+}
+
+static void way_free(struct stream *s)
+{
+	buf_fini(&((struct way *)s)->written);
+}
+
+static const struct stream_ops way_ops = {
+	.name = "way", .write = way_write, .shutdown = way_shutdown, .pause = way_pause, .unsent = way_unsent,
+	.error_text = way_describe, .describe = way_describe, .free = way_free,
+};
+
+static void end_on_open(void *owner)
+{
+	(void)owner;
+}
+
+static void end_on_data(void *owner, struct span octets)
+{
+	struct end *x = owner;
+	assert_null(x->end);
+	assert_int_equal(buf_append_span(&x->got, octets), 0);
+}
+
+static void end_on_eof(void *owner, bool clean)
+{
+	struct end *x = owner;
+	assert_null(x->end);
+	x->end = clean ? "clean" : "cut";
+}
+
+static void end_on_error(void *owner, int error)
+{
+	(void)owner;
+	fail_msg("error %d", error);
+}
+
+static const struct stream_events end_events = {end_on_open, end_on_data, end_on_eof, end_on_error, NULL};
+
+static bool carry(struct end *from, struct end *to)
+{
+	struct buf octets CLEANUP(buf_fini) = from->way.written;
+	buf_init(&from->way.written, 1 << 20);
+	for (size_t at = 0; at < octets.len; at += STREAM_READ_CHUNK)
+		to->way.stream.events->on_data(to->way.stream.owner, span_sub(buf_span(&octets), at, STREAM_READ_CHUNK));
+	return octets.len > 0;
+}
+
+static void test_end_behind_what_waits(void **state)
+{
+	static uint8_t much[200000];
+	(void)state;
+	for (int clean = 0; clean < 2; clean++) {
+		struct tls_options insecure = {.insecure = true};
+		struct tls_server_options self = {0};
+		struct tls_context *contexts[2];
+		struct loop l;
+		struct end ends[2] = {0}, *client = &ends[0], *server = &ends[1];
+		assert_int_equal(loop_init(&l), 0);
+		assert_int_equal(tls_context_new(&insecure, &contexts[0], NULL), 0);
+		assert_int_equal(tls_server_context_new(&self, &contexts[1], NULL), 0);
+		for (int i = 0; i < 2; i++) {
+			ends[i].way.stream.ops = &way_ops;
+			buf_init(&ends[i].way.written, 1 << 20);
+			buf_init(&ends[i].got, 1 << 20);
+		}
+		assert_int_equal(tls_server_new(&l, contexts[1], &server->way.stream, &end_events, server, &server->tls), 0);
+		assert_int_equal(tls_client_new(&l, contexts[0], &client->way.stream, NULL, &end_events, client, &client->tls), 0);
+		while (carry(client, server) || carry(server, client))
+			;
+		stream_pause(server->tls, true);
+		assert_int_equal(stream_write(client->tls, span_of(much, sizeof(much))), 0);
+		if (clean)
+			stream_shutdown(client->tls);
+		carry(client, server);
+		server->way.stream.events->on_eof(server->way.stream.owner, true);
+		assert_int_equal(server->got.len, 0);
+		stream_pause(server->tls, false);
+		while (!server->end)
+			uv_run(&l.uv, UV_RUN_ONCE);
+		assert_int_equal(server->got.len, sizeof(much));
+		assert_string_equal(server->end, clean ? "clean" : "cut");
+		for (int i = 0; i < 2; i++) {
+			stream_free(ends[i].tls);
+			tls_context_free(contexts[i]);
+			buf_fini(&ends[i].got);
+		}
+		loop_fini(&l);
+	}
+}
+
 static void test_context(void **state)
 {
 	(void)state;
@@ -243,6 +373,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_context)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_rows), cmocka_unit_test(test_end_behind_what_waits),
+					   cmocka_unit_test(test_context)};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

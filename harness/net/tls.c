@@ -28,7 +28,8 @@ struct tls {
 	BIO *in, *out;       /* octets from and for `below`; ssl owns them */
 	struct timer resume; /* delivers what was left when paused */
 	unsigned busy;       /* callbacks on the stack; memory stays until they return */
-	bool open, paused, eof, shut;
+	bool open, paused, shut;
+	bool below_eof, eof; /* the stream below gives no more; it was told */
 	bool ended, freed;   /* on_error told or stream_reset called; stream_free called */
 	char error_text[ERR_TEXT_MAX];
 	char description[256];
@@ -118,7 +119,13 @@ static void tls_handshake(struct tls *t)
 	t->stream.events->on_open(t->stream.owner);
 }
 
-/* Delivers one record's worth; false when there is no more for now. */
+static void tls_eof(struct tls *t, bool clean)
+{
+	t->eof = true;
+	t->stream.events->on_eof(t->stream.owner, clean);
+}
+
+/* Delivers one record's worth, or the end behind the last one; false when there is no more for now. */
 static bool tls_read(struct tls *t)
 {
 	uint8_t chunk[RECORD_MAX];
@@ -130,8 +137,7 @@ static bool tls_read(struct tls *t)
 		return true;
 	}
 	if (wanted == SSL_ERROR_ZERO_RETURN) { /* close_notify; what comes after it is ignored, RFC 8446 6.1 */
-		t->eof = true;
-		t->stream.events->on_eof(t->stream.owner, true);
+		tls_eof(t, true);
 		return false;
 	}
 	if (!tls_wants_more(t, n))
@@ -140,6 +146,8 @@ static bool tls_read(struct tls *t)
 	if (r < 0) {
 		snprintf(t->error_text, sizeof(t->error_text), "the peer makes us answer without reading the answers");
 		tls_fail(t, r);
+	} else if (t->below_eof) {
+		tls_eof(t, false);
 	}
 	return false;
 }
@@ -188,8 +196,8 @@ static void below_on_eof(void *owner, bool clean)
 		tls_fail(t, -EPROTO);
 		return;
 	}
-	t->eof = true;
-	t->stream.events->on_eof(t->stream.owner, false);
+	t->below_eof = true;
+	tls_pump(t); /* while paused, records before it may still wait */
 }
 
 static void below_on_error(void *owner, int error)
