@@ -157,7 +157,7 @@ void filter_end(struct filter *f, enum stream_end how)
 {
 	struct chain *c = f->chain;
 	assert(c->depth);
-	if (c->ended || f->dead)
+	if (c->ended || c->going || f->dead)
 		return;
 	if (how == STREAM_END_FIN) {
 		end_by_fin(f);
@@ -192,7 +192,7 @@ void filter_tell(struct filter *f, enum direction d, const char *what, uint64_t 
 		.fault = f->toxic->fault->name, .name = f->toxic->name, .plane = FAULT_STREAM, .what = what,
 		.node = set->name, .connection = f->connection, .stream = direction_name(d), .at = at,
 	};
-	if (!set->on_event || f->chain->ended || f->dead)
+	if (!set->on_event || f->chain->ended || f->chain->going || f->dead)
 		return;
 	if (detail_fmt) {
 		va_list ap;

@@ -136,6 +136,21 @@ void chain_toxic_changed(struct chain *c, struct toxic *t, bool streams_too, uin
 	chain_leave(c);
 }
 
+void chain_let_go(struct chain *c, uint64_t now_us)
+{
+	if (c->ended)
+		return;
+	chain_enter(c, now_us);
+	c->going = true;
+	while (c->first) {
+		struct filter **last = &c->first; /* as toxics_clear() */
+		while ((*last)->next)
+			last = &(*last)->next;
+		take_off(c, last);
+	}
+	chain_leave(c);
+}
+
 void chain_drop_filters(struct chain *c)
 {
 	for (struct filter *f = c->first, *next; f; f = next) {

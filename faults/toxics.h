@@ -114,6 +114,8 @@ void chain_eof(struct chain *c, enum direction d, uint64_t now_us);
 void chain_wake(struct chain *c, uint64_t now_us);
 /* Another chain of this connection has ended it by silence: this one gives nothing any more either. NULL is fine. */
 void chain_silence(struct chain *c);
+/* The connection ends by itself: all that is held comes out now, octets and FINs; no event is told. */
+void chain_let_go(struct chain *c, uint64_t now_us);
 /* No filter is on it and nothing is held: octets of both directions may take a shorter way than chain_data(). */
 bool chain_idle(const struct chain *c);
 /* A filter holds so much of this direction that its sender is to wait. */

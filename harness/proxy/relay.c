@@ -142,7 +142,11 @@ void relay_wish_end(struct relay *r, enum stream_end how)
 
 static void on_end(void *owner, enum stream_end how)
 {
-	relay_wish_end(owner, how);
+	struct relay *r = owner;
+	if (how == STREAM_END_FIN && r->ops->drain && r->ops->drain(r))
+		relay_note(r);
+	else
+		relay_wish_end(r, how);
 }
 
 static void on_wake_at(void *owner, uint64_t at_us)

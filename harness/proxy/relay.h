@@ -23,6 +23,8 @@ struct relay_ops {
 	/* Octets and the FIN to the receiver of d. What fails is found in settle. */
 	void (*out)(struct relay *r, enum direction d, struct span octets);
 	void (*out_eof)(struct relay *r, enum direction d);
+	/* The chain has ended it by FIN. True: what it passed is held elsewhere, settle ends it after that. NULL: never. */
+	bool (*drain)(struct relay *r);
 	/* The chain has said something: look what is to be read, written and waited for. */
 	void (*settle)(struct relay *r);
 	/* Both sides are ended, by FIN or RST. Afterwards, relay_gone() when nothing of them is left. */

@@ -27,7 +27,9 @@ struct end {
 struct secure {
 	struct relay relay;        /* first */
 	struct end ends[2];        /* [d] is the sender of direction d */
-	struct stream *wire;       /* inside the client's stream */
+	struct stream *wire;       /* inside the client's stream; NULL: detached */
+	bool draining;             /* ended by the clear chain; the wire's FIN is awaited */
+	bool ending;               /* inside tls_end(): nothing goes meanwhile */
 	struct dial_addresses addresses;
 };
 
@@ -61,7 +63,7 @@ static void reap_ends(struct secure *s)
 
 static void leave(struct end *x)
 {
-	if (!x->of->relay.proxy)
+	if (!x->of->relay.proxy && !x->of->ending)
 		reap_ends(x->of);
 	relay_leave(&x->of->relay);
 }
@@ -200,6 +202,10 @@ static void tls_settle(struct relay *r)
 		relay_end(r, STREAM_END_RST, "proxy", "error");
 		return;
 	}
+	if (s->draining && wire_fin_sent(s->wire)) {
+		relay_end(r, STREAM_END_FIN, "toxic", "fin");
+		return;
+	}
 	if (!r->silent && client->eof && server->eof && delivered(client) && delivered(server)) {
 		relay_end(r, STREAM_END_FIN, r->first_fin == UPSTREAM ? "client" : "server", "fin");
 		return;
@@ -232,6 +238,14 @@ static void tls_out_eof(struct relay *r, enum direction d)
 	stream_shutdown(to->stream);
 }
 
+static bool tls_drain(struct relay *r)
+{
+	struct secure *s = (struct secure *)r;
+	tls_out_eof(r, UPSTREAM);
+	tls_out_eof(r, DOWNSTREAM);
+	return s->draining = !wire_fin_sent(s->wire);
+}
+
 static void end_end(struct end *x, enum stream_end how)
 {
 	if (!x->stream)
@@ -249,10 +263,12 @@ static void end_end(struct end *x, enum stream_end how)
 static void tls_end(struct relay *r, enum stream_end how)
 {
 	struct secure *s = (struct secure *)r;
-	if (s->wire)
-		wire_detach(TAKE_PTR(s->wire));
+	s->ending = true;
 	end_end(&s->ends[CLIENT], how);
 	end_end(&s->ends[SERVER], how);
+	if (s->wire) /* behind the close_notify that it was given */
+		wire_detach(TAKE_PTR(s->wire));
+	s->ending = false;
 	if (how == STREAM_END_FIN)
 		relay_set_alarm(r, PROXY_LINGER_MS);
 	reap_ends(s);
@@ -286,6 +302,7 @@ const struct relay_ops relay_tls = {
 	.resolved = tls_resolved,
 	.out = tls_out,
 	.out_eof = tls_out_eof,
+	.drain = tls_drain,
 	.settle = tls_settle,
 	.end = tls_end,
 	.abort = tls_abort,

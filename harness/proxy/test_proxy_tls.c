@@ -1,149 +1,20 @@
 /*
- * TLS that is ended in the proxy, between two that are not ours: a client thread with OpenSSL on a blocking socket,
- * and the scripted server of harness/net/test_peer.h.
+ * TLS that is ended in the proxy, between two that are not ours: the scripted client of test_tls_client.h and the
+ * scripted server of harness/net/test_peer.h.
  */
-#include "harness/proxy/test_bed.h"
+#include "harness/proxy/test_tls_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 #include "harness/net/address.h"
 #include "harness/net/test_certs.h"
 #include "harness/net/test_peer.h"
 
-enum { MUCH = 8 << 20, PATIENCE_S = 60 };
-
 static struct certs certs;
-
-/* A client: "> text" sends, "< text" expects, "close" is close_notify, then FIN; what goes wrong is in `said`. */
-struct tls_client {
-	const char *const *script;
-	const char *alpn;
-	int fd;
-	bool plain;                /* speaks no TLS */
-	pthread_t thread;
-	atomic_bool done;
-	char said[256];
-};
-
-static void say_error(struct tls_client *c, const char *what, SSL *ssl, int result)
-{
-	int error = SSL_get_error(ssl, result), system_error = errno;
-	unsigned long code = ERR_peek_last_error();
-	const char *reason = code ? ERR_reason_error_string(code) : NULL;
-	if (error == SSL_ERROR_ZERO_RETURN)
-		reason = "close_notify";
-	else if (error == SSL_ERROR_SYSCALL && system_error == ECONNRESET)
-		reason = "rst";
-	snprintf(c->said, sizeof(c->said), "%s: %s", what, reason ? reason : "?");
-}
-
-static bool send_much(SSL *ssl)
-{
-	static uint8_t octets[MUCH];
-	bed_pattern(octets, MUCH, 0, 1);
-	return SSL_write(ssl, octets, MUCH) == MUCH;
-}
-
-static bool expect_much(SSL *ssl)
-{
-	static uint8_t got[MUCH], wanted[MUCH];
-	bed_pattern(wanted, MUCH, 0, 1);
-	for (int at = 0, n; at < MUCH; at += n)
-		if ((n = SSL_read(ssl, got + at, MUCH - at)) <= 0)
-			return false;
-	return memcmp(got, wanted, MUCH) == 0;
-}
-
-static bool step_done(struct tls_client *c, SSL *ssl, const char *step)
-{
-	char got[256] = "";
-	int n = 1;
-	if (step[0] == '>')
-		n = SSL_write(ssl, step + 2, (int)strlen(step + 2));
-	else if (strcmp(step, "close") == 0)
-		n = SSL_shutdown(ssl) < 0 ? -1 : 1;
-	else if (strcmp(step, "send much") == 0)
-		n = send_much(ssl);
-	else if (strcmp(step, "expect much") == 0)
-		n = expect_much(ssl);
-	else
-		for (size_t at = 0; n > 0 && at < strlen(step + 2); at += n > 0 ? (size_t)n : 0)
-			n = SSL_read(ssl, got + at, (int)(strlen(step + 2) - at));
-	if (n <= 0)
-		say_error(c, got[0] ? got : step, ssl, n);
-	else if (step[0] == '<' && strcmp(got, step + 2) != 0)
-		snprintf(c->said, sizeof(c->said), "got '%.100s', want '%.100s'", got, step + 2);
-	return !c->said[0];
-}
-
-static void run_tls(struct tls_client *c)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	SSL *ssl = SSL_new(ctx);
-	SSL_set_fd(ssl, c->fd);
-	ERR_clear_error();
-	if (c->alpn) {
-		unsigned char list[64] = {(unsigned char)strlen(c->alpn)};
-		memcpy(list + 1, c->alpn, list[0]);
-		SSL_set_alpn_protos(ssl, list, list[0] + 1u);
-	}
-	int r = SSL_connect(ssl);
-	if (r != 1)
-		say_error(c, "connect", ssl, r);
-	for (const char *const *step = c->script; r == 1 && *step && step_done(c, ssl, *step); step++)
-		;
-	if (!c->said[0] && (r = SSL_read(ssl, c->said, 1)) <= 0)
-		say_error(c, "end", ssl, r);
-	SSL_free(ssl);
-	SSL_CTX_free(ctx);
-}
-
-static void *client_main(void *arg)
-{
-	struct tls_client *c = arg;
-	if (!c->plain) {
-		run_tls(c);
-	} else {
-		char octet[64];
-		ssize_t n = send(c->fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
-		while (n > 0)
-			n = recv(c->fd, octet, sizeof(octet), 0);
-		snprintf(c->said, sizeof(c->said), "end: %s", n == 0 || errno == ECONNRESET ? "closed" : strerror(errno));
-	}
-	c->done = true;
-	return NULL;
-}
-
-static void client_start(struct tls_client *c, struct bed *b)
-{
-	struct timeval patience = {.tv_sec = PATIENCE_S};
-	c->fd = bed_connect(b);
-	fcntl(c->fd, F_SETFL, 0);
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	assert_int_equal(pthread_create(&c->thread, NULL, client_main, c), 0);
-}
-
-static void client_join(struct tls_client *c, struct bed *b, const char *said)
-{
-	while (!c->done)
-		bed_turn(b);
-	pthread_join(c->thread, NULL);
-	size_t before = strlen(c->said) > strlen(said) ? strlen(c->said) - strlen(said) : 0;
-	if (strcmp(c->said + before, said) != 0) /* the ending of what it says */
-		fail_msg("the client says '%s', not '%s'; events:\n%s", c->said, said, buf_cstr(&b->events));
-	bed_close(&c->fd);
-}
 
 /* The upstream of the bed becomes this peer. */
 static void bed_peer(struct bed *b, struct peer *p, const struct peer_step *steps, SSL_CTX *ctx)
@@ -254,108 +125,6 @@ static void test_much(void **state)
 	}
 }
 
-/* Toxics that read the octets inside have them; those that do not are on the wire. */
-static void test_layers(void **state)
-{
-	static const struct {
-		const char *fault, *options, *script[4], *said;
-	} toxics[] = {
-		{"corrupt", "probability=100%", {"> x", NULL}, "connect: "}, /* no more what was signed */
-		{"handshake", "status=503",
-		 {"> GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-		  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-		  "< HTTP/1.1 503", NULL},
-		 " "}, /* the octet after */
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(toxics); i++) {
-		struct bed b;
-		struct tls_client c = {.script = toxics[i].script};
-		bed_init(&b, 1);
-		bed_proxy(&b, &half);
-		bed_toxic(&b, toxics[i].fault, toxics[i].options, STREAM_BOTH, 0);
-		client_start(&c, &b);
-		while (!c.done)
-			bed_turn(&b);
-		pthread_join(c.thread, NULL);
-		bed_close(&c.fd);
-		if (strncmp(c.said, toxics[i].said, strlen(toxics[i].said)) != 0)
-			fail_msg("%s: the client says '%s'; events:\n%s", toxics[i].fault, c.said, buf_cstr(&b.events));
-		bed_fini(&b);
-	}
-}
-
-static void turn_until_received(struct bed *b, enum direction d, uint64_t octets)
-{
-	struct proxy_counters n = {0};
-	while (n.received[d] < octets) {
-		bed_turn(b);
-		proxy_count(b->proxy, &n);
-	}
-}
-
-/* One layer is silent; what the other one holds does not come out any more. */
-static void test_silence_of_one_layer(void **state)
-{
-	static const char request[] = "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", reply[] = "HTTP/1.1 101 Go\r\n\r\n";
-	static const char *const script[] = {"> GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-					     "< HTTP/1.1 101 Go\r\n\r\n", "> \x81\x82" "abcdxy", NULL};
-	static const struct {
-		const char *hold, *hold_options, *silence, *silence_options;
-		enum direction d;          /* of what is held */
-		size_t received;           /* until then */
-	} layers[] = {
-		{"partition", "direction=from", "handshake", "cut=blackhole", DOWNSTREAM, sizeof(reply) - 1},
-		{"frame_delay", "delay=1h", "down", "how=blackhole", UPSTREAM, sizeof(request) - 1 + 8},
-	};
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(layers); i++) {
-		struct bed b;
-		struct tls_client c = {.script = script};
-		struct toxic *silence = NULL;
-		bed_init(&b, 1);
-		bed_proxy(&b, &half);
-		client_start(&c, &b);
-		int server = bed_accept(&b);
-		bed_expect(&b, server, request, "");
-		struct toxic *hold = bed_toxic(&b, layers[i].hold, layers[i].hold_options, 0, 0);
-		if (layers[i].d == DOWNSTREAM) /* by the reply */
-			silence = bed_toxic(&b, layers[i].silence, layers[i].silence_options, 0, 0);
-		bed_send(&b, server, reply, sizeof(reply) - 1);
-		turn_until_received(&b, layers[i].d, layers[i].received);
-		if (layers[i].d == UPSTREAM) /* at once */
-			silence = bed_toxic(&b, layers[i].silence, layers[i].silence_options, 0, 0);
-		proxy_toxic_remove(b.proxy, hold);
-		bed_turn(&b);
-		proxy_toxic_remove(b.proxy, silence);
-		bed_expect(&b, server, "", "rst");
-		client_join(&c, &b, layers[i].d == DOWNSTREAM ? "< HTTP/1.1 101 Go\r\n\r\n: rst" : "end: rst");
-		bed_close(&server);
-		bed_fini(&b);
-	}
-}
-
-static void test_kill(void **state)
-{
-	struct err e;
-	(void)state;
-	for (int rst = 0; rst < 2; rst++) {
-		struct bed b;
-		struct tls_client c = {.script = (const char *const[]){"> hello", "< world", NULL}};
-		bed_init(&b, 1);
-		bed_proxy(&b, &half);
-		client_start(&c, &b);
-		int server = bed_accept(&b);
-		bed_expect(&b, server, "hello", "");
-		bed_send(&b, server, "world", 5);
-		assert_int_equal(proxy_kill(b.proxy, 1, rst, &e), 0);
-		bed_expect(&b, server, "", rst ? "rst" : "fin");
-		client_join(&c, &b, rst ? "end: rst" : "end: close_notify");
-		bed_close(&server);
-		bed_fini(&b);
-	}
-}
-
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -405,9 +174,7 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), cmocka_unit_test(test_much), cmocka_unit_test(test_layers),
-		cmocka_unit_test(test_silence_of_one_layer),
-		cmocka_unit_test(test_kill), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_much), cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

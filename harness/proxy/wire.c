@@ -12,7 +12,8 @@ struct wire {
 	struct chain *chain;  /* NULL: detached */
 	struct alarm alarm;
 	bool paused;          /* by who is above */
-	bool fin_sent;        /* downstream */
+	bool shut, fin_sent;  /* downstream: by who is above; given to the socket */
+	bool reset;
 };
 
 static void mind_pause(struct wire *w)
@@ -20,7 +21,7 @@ static void mind_pause(struct wire *w)
 	stream_pause(w->below, w->paused || (w->chain && chain_full(w->chain, UPSTREAM)));
 }
 
-static int shut(struct wire *w)
+static int give_fin(struct wire *w)
 {
 	w->fin_sent = true;
 	return stream_shutdown(w->below);
@@ -46,7 +47,7 @@ static void on_out_eof(void *owner, enum direction d)
 	if (d == UPSTREAM)
 		w->stream.events->on_eof(w->stream.owner, true);
 	else
-		shut(w);
+		give_fin(w);
 }
 
 static void on_end(void *owner, enum stream_end how)
@@ -149,15 +150,18 @@ static int wire_write(struct stream *s, struct span octets)
 static int wire_shutdown(struct stream *s)
 {
 	struct wire *w = (struct wire *)s;
+	w->shut = true;
 	if (!w->chain || chain_idle(w->chain))
-		return shut(w);
+		return give_fin(w);
 	chain_eof(w->chain, DOWNSTREAM, clock_now_us());
 	return 0;
 }
 
 static void wire_reset(struct stream *s)
 {
-	stream_reset(((struct wire *)s)->below);
+	struct wire *w = (struct wire *)s;
+	w->reset = true;
+	stream_reset(w->below);
 }
 
 static void wire_pause(struct stream *s, bool paused)
@@ -217,8 +221,13 @@ int wire_new(struct relay *r, struct stream *below, struct stream **ret_stream)
 void wire_detach(struct stream *s)
 {
 	struct wire *w = (struct wire *)s;
+	if (w->chain && !w->reset)
+		chain_let_go(w->chain, clock_now_us());
 	alarm_clear(&w->alarm);
 	chain_free(TAKE_PTR(w->chain));
+	if (w->shut && !w->fin_sent) /* a toxic had ended it, or kept the FIN to itself */
+		give_fin(w);
+	mind_pause(w);
 }
 
 void wire_silence(struct stream *s)

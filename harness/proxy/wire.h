@@ -8,7 +8,10 @@
 
 /* Takes `below`, also on failure. The chain begins at once. -ENOMEM. */
 int wire_new(struct relay *r, struct stream *below, struct stream **ret_stream);
-/* The relay ends: the chain goes, and octets pass. The stream stays. Not from inside one of its callbacks. */
+/*
+ * The relay ends: what the chain holds comes out, unless the stream was reset, and the chain goes. The stream stays.
+ * Callbacks come from inside; it must not be freed there.
+ */
 void wire_detach(struct stream *s);
 /* The relay was ended by silence: nothing passes any more. */
 void wire_silence(struct stream *s);
