@@ -48,6 +48,15 @@ static void finish(struct chain *c)
 		}
 }
 
+/* To all that callers ask, as bits. */
+static unsigned answers(const struct chain *c)
+{
+	unsigned bits = chain_idle(c);
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		bits = bits << 3 | (unsigned)chain_full(c, d) << 2 | (unsigned)chain_ignores(c, d) << 1 | chain_keeps_reset(c, d);
+	return bits;
+}
+
 void chain_leave(struct chain *c)
 {
 	if (c->depth == 1 && c->ending && !c->ended)
@@ -55,16 +64,13 @@ void chain_leave(struct chain *c)
 	if (--c->depth)
 		return;
 	uint64_t wake = next_wake(c);
-	bool idle = chain_idle(c), up = chain_full(c, UPSTREAM), down = chain_full(c, DOWNSTREAM);
-	bool changed = idle != c->told_idle || up != c->told_full[UPSTREAM] || down != c->told_full[DOWNSTREAM];
-	c->told_idle = idle;
-	c->told_full[UPSTREAM] = up;
-	c->told_full[DOWNSTREAM] = down;
+	unsigned before = c->told;
+	c->told = answers(c);
 	if (wake != c->wake_told_us) {
 		c->wake_told_us = wake;
 		c->events->on_wake_at(c->owner, wake);
 	}
-	if (changed)
+	if (c->told != before)
 		c->events->on_change(c->owner);
 }
 
@@ -184,6 +190,11 @@ void filter_ignore_sender(struct filter *f, enum direction d)
 	f->ignores[d] = true;
 }
 
+void filter_keep_reset(struct filter *f, enum direction d, bool keep)
+{
+	f->keeps_reset[d] = keep && f->streams & 1u << d;
+}
+
 void filter_tell(struct filter *f, enum direction d, const char *what, uint64_t at, const char *detail_fmt, ...)
 {
 	const struct toxics *set = f->chain->set;
@@ -213,7 +224,8 @@ int chain_new(struct toxics *t, uint64_t connection, enum chain_layer layer, con
 	if (!c)
 		return -ENOMEM;
 	*c = (struct chain){.set = t, .events = events, .owner = owner, .layer = layer, .opened_us = now_us, .now_us = now_us,
-			    .wake_told_us = UINT64_MAX, .told_idle = true};
+			    .wake_told_us = UINT64_MAX};
+	c->told = answers(c);
 	c->connection = connection ? connection : ++t->connections;
 	c->next = t->chains;
 	c->link = &t->chains;
@@ -314,6 +326,14 @@ bool chain_ignores(const struct chain *c, enum direction d)
 {
 	for (const struct filter *f = c->ending ? NULL : c->first; f; f = f->next)
 		if (f->ignores[d])
+			return true;
+	return false;
+}
+
+bool chain_keeps_reset(const struct chain *c, enum direction d)
+{
+	for (const struct filter *f = c->first; f; f = f->next)
+		if (f->keeps_reset[d])
 			return true;
 	return false;
 }

@@ -21,7 +21,7 @@ struct chain {
 	bool ended;                /* told */
 	bool going;                /* chain_let_go(): no filter tells or ends anything any more */
 	bool eof_in[DIRECTIONS], eof_out[DIRECTIONS], eof_told[DIRECTIONS];
-	bool told_idle, told_full[DIRECTIONS];
+	unsigned told;             /* what was so at the last on_change */
 };
 
 /* Around everything that may call a filter. */

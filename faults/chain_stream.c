@@ -33,6 +33,7 @@ struct chain_stream {
 	bool over;           /* the chain gives nothing any more, or is not to be asked */
 	bool silent;         /* ended by silence */
 	bool closed;         /* a fault's FIN went to the server */
+	bool reset;          /* a RST came that a fault keeps */
 	int error;           /* to tell once `in` is empty */
 	bool ended, freed;   /* on_error told or stream_reset called; stream_free called */
 	char error_text[ERR_TEXT_MAX];
@@ -176,6 +177,8 @@ static void chain_on_change(void *owner)
 {
 	struct chain_stream *c = owner;
 	set_below_paused(c);
+	if (c->reset && !chain_keeps_reset(c->chain, DOWNSTREAM))
+		give_up(c, -ECONNRESET, strerror(ECONNRESET));
 	if (!chain_full(c->chain, UPSTREAM) && (pending_len(&c->out) || c->shut != c->shut_given))
 		schedule(c);
 }
@@ -255,6 +258,9 @@ static void below_on_error(void *owner, int error)
 {
 	struct chain_stream *c = owner;
 	if (c->ended || c->over) /* what becomes of a connection that a fault has ended is not told */
+		return;
+	c->reset = error == -ECONNRESET && c->open && chain_keeps_reset(c->chain, DOWNSTREAM);
+	if (c->reset)
 		return;
 	c->busy++;
 	give_up(c, error, stream_error_text(c->below));

@@ -70,7 +70,7 @@ struct filter {
 	uint64_t wake_at_us;
 	size_t held[DIRECTIONS];
 	bool full[DIRECTIONS];     /* held is above what it said */
-	bool ignores[DIRECTIONS];
+	bool ignores[DIRECTIONS], keeps_reset[DIRECTIONS];
 	bool eof_came[DIRECTIONS], eof_gone[DIRECTIONS];
 	bool dead;                 /* the connection was ended by it, or by one behind it */
 };
@@ -95,8 +95,13 @@ void filter_wake_at(struct filter *f, uint64_t at_us);
  */
 void filter_held(struct filter *f, enum direction d, size_t octets, size_t max);
 enum { FILTER_HELD_MAX = 16 << 20 };
-/* Until it is taken off, the sender of d is not read from, and neither its FIN nor its RST is looked for. */
+/*
+ * The sender of d has vanished. Until the filter is taken off, it is not read from, neither its FIN nor its RST is looked
+ * for, and nobody waits for it to take what was passed to it: the filter swallows what comes for it.
+ */
 void filter_ignore_sender(struct filter *f, enum direction d);
+/* Whether a RST of the sender of d is kept back, from now on: it is told on when no filter keeps it any more. */
+void filter_keep_reset(struct filter *f, enum direction d, bool keep);
 /*
  * Tells an event: what ("hit" for the first octet or frame touched, and for every one where they are few), at the
  * offset `at` of d. detail_fmt may be NULL.

@@ -1,6 +1,6 @@
 /*
- * The network between client and server comes apart, both ways or one. Dropped, octets and FINs stay on the way as long
- * as it lasts; when it heals they arrive, as TCP's retransmissions would have them. The sender's window is bounded:
+ * The network between client and server comes apart, both ways or one. Dropped, octets, FIN and RST stay on the way as
+ * long as it lasts; when it heals they arrive, as TCP's retransmissions would have them. The sender's window is bounded:
  * what does not fit waits at the sender. Rejected (a firewall that answers), the first octet that wants to cross ends
  * the connection with RST; a connection on which nothing is sent does not notice.
  */
@@ -59,6 +59,13 @@ static bool is_cut(const struct filter *f, enum direction d)
 	return direction_streams[o->direction] & 1u << d;
 }
 
+static void keep_resets(struct filter *f)
+{
+	const struct partition_options *o = f->options;
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		filter_keep_reset(f, d, is_cut(f, d) && o->style == STYLE_DROP);
+}
+
 /* Something wants to cross. True: it is to be held. */
 static bool stop(struct filter *f, enum direction d)
 {
@@ -80,6 +87,7 @@ static void on_open(struct filter *f)
 	struct partition_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		s->held[d].max = PARTITION_HELD_MAX;
+	keep_resets(f);
 }
 
 static void on_data(struct filter *f, enum direction d, struct span octets)
@@ -113,6 +121,7 @@ static void on_changed(struct filter *f)
 {
 	const struct partition_options *o = f->options;
 	const struct partition_state *s = f->state;
+	keep_resets(f);
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		if (!is_cut(f, d))
 			heal(f, d);

@@ -330,6 +330,21 @@ static void the_peers_reset(void **state)
 	scene_fini(&scene);
 }
 
+static void the_peers_reset_is_kept(void **state)
+{
+	(void)state;
+	scene_init(&scene, NULL);
+	struct toxic *toxic = bench_add(&scene.bench, "partition", "direction=from", 0);
+	put_chain(&scene, CHAIN_BOTH, 0);
+	client_run(&scene.c, "open");
+	stream_reset(scene.far.stream);
+	for (int turn = 0; turn < 4; turn++)
+		assert_string_equal(client_run(&scene.c, "open"), "open");
+	bench_remove(&scene.bench, toxic);
+	assert_string_equal(client_run(&scene.c, "open error:ECONNRESET"), "open error:ECONNRESET");
+	scene_fini(&scene);
+}
+
 /* Below TLS the octets are encrypted, above they are clear: one number, two layers, each with its toxics. */
 static void around_tls(void **state)
 {
@@ -396,6 +411,7 @@ int main(void)
 		cmocka_unit_test(back_pressure),
 		cmocka_unit_test(paused_above),
 		cmocka_unit_test(the_peers_reset),
+		cmocka_unit_test(the_peers_reset_is_kept),
 		cmocka_unit_test(around_tls),
 		cmocka_unit_test(what_waits),
 	};

@@ -47,7 +47,7 @@ static void closes_behind_the_chosen_one(void **state)
 			fail_msg("row %zu, to the client: %s", i, talk_after(&b, DOWNSTREAM));
 		bench_pass_us(&b, 1 * MS);
 		assert_int_equal(b.ended, rows[i].ends);
-		assert_true(!b.ended || (b.how == STREAM_END_FIN));
+		assert_true(!b.ended || b.how == STREAM_END_FIN);
 		bench_fini(&b);
 	}
 }

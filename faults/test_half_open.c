@@ -47,7 +47,7 @@ static void vanishes(void **state)
 		bench_assert_text(&b, UPSTREAM, rows[row].up);
 		bench_assert_text(&b, DOWNSTREAM, rows[row].down);
 		assert_int_equal(b.ended, rows[row].silent);
-		assert_true(!b.ended || (b.how == STREAM_END_SILENCE));
+		assert_true(!b.ended || b.how == STREAM_END_SILENCE);
 		assert_string_equal(buf_cstr(&b.events), rows[row].event);
 		bench_fini(&b);
 	}

@@ -90,7 +90,7 @@ static void rejected_octets_are_answered(void **state)
 		else
 			bench_change(&b, toxic, "style=reject"); /* what is on the way is sent again */
 		assert_int_equal(b.ended, way != 2);
-		assert_true(!b.ended || (b.how == STREAM_END_RST));
+		assert_true(!b.ended || b.how == STREAM_END_RST);
 		bench_assert_text(&b, DOWNSTREAM, "");
 		bench_fini(&b);
 	}

@@ -90,7 +90,7 @@ struct chain_events {
 	void (*on_end)(void *owner, enum stream_end how);
 	/* Call chain_wake() then; UINT64_MAX: never. It replaces the time told before. */
 	void (*on_wake_at)(void *owner, uint64_t at_us);
-	/* chain_full() or chain_idle() may have changed. */
+	/* What the questions below are answered may have changed. */
 	void (*on_change)(void *owner);
 };
 
@@ -120,5 +120,7 @@ void chain_let_go(struct chain *c, uint64_t now_us);
 bool chain_idle(const struct chain *c);
 /* A filter holds so much of this direction that its sender is to wait. */
 bool chain_full(const struct chain *c, enum direction d);
-/* It is full, and its sender's end is not to be looked for either. */
+/* It is full, its sender's end is not to be looked for either, and what goes to that sender is swallowed. */
 bool chain_ignores(const struct chain *c, enum direction d);
+/* A RST of its sender, once found, is not to be told on, and what goes to that sender is lost. */
+bool chain_keeps_reset(const struct chain *c, enum direction d);

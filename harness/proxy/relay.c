@@ -284,6 +284,11 @@ void relay_end(struct relay *r, enum stream_end end, const char *by, const char 
 	relay_leave(r);
 }
 
+const char *relay_blame(enum direction d, int error)
+{
+	return error == ENOBUFS || error == ENOMEM ? "proxy" : d == UPSTREAM ? "client" : "server";
+}
+
 void relay_gone(struct relay *r)
 {
 	r->gone = true;

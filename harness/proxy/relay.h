@@ -75,6 +75,8 @@ void relay_note(struct relay *r);
 void relay_wish_end(struct relay *r, enum stream_end how);
 /* Ends it: tells the event, takes it out of the list. by, how: words of the event. Does nothing when it has ended. */
 void relay_end(struct relay *r, enum stream_end end, const char *by, const char *how);
+/* `by` of an end that the sender of d has met with this errno: "client", "server"; "proxy" for want of memory. */
+const char *relay_blame(enum direction d, int error);
 /* Nothing of it is open any more. */
 void relay_gone(struct relay *r);
 void relay_set_alarm(struct relay *r, uint64_t after_ms);

@@ -171,11 +171,17 @@ static void take_eof(struct side *s)
 	relay_eof(&s->of->relay, direction_of(s));
 }
 
+/* A toxic wants this error of s not to be told yet. */
+static bool is_kept(const struct side *s, int error)
+{
+	return is_reset(error) && chain_keeps_reset(s->of->relay.chain, direction_of(s));
+}
+
 /* s is dead. What its kernel still holds goes on first, its FIN too if there was one. */
 static void broken(struct side *s)
 {
 	struct raw *r = s->of;
-	ssize_t n = s->eof ? -ECONNRESET : 1;
+	ssize_t n = s->eof || r->relay.silent ? -ECONNRESET : 1;
 	for (size_t left = DRAIN_OCTETS; n > 0 && left && !r->relay.end_wished; left -= (size_t)n < left ? (size_t)n : left) {
 		n = read_chunk(s);
 		if (n > 0)
@@ -185,17 +191,20 @@ static void broken(struct side *s)
 		take_eof(s);
 	if (r->relay.end_wished)
 		return;
-	int error = s->send_error ? -s->send_error : n < 0 ? (int)-n : ECONNRESET;
-	const char *how = is_reset(error) || error == EAGAIN ? "rst" : "error";
-	relay_end(&r->relay, STREAM_END_RST, s == &r->sides[CLIENT] ? "client" : "server", how);
+	int error = s->send_error ? -s->send_error : n < 0 && n != -EAGAIN ? (int)-n : ECONNRESET;
+	if (r->relay.silent || is_kept(s, error))
+		side_fail(s, ECONNRESET); /* raw_settle() comes back to it */
+	else
+		relay_end(&r->relay, STREAM_END_RST, relay_blame(direction_of(s), error), is_reset(error) ? "rst" : "error");
 }
 
 /* Its octets may be taken: the receiver and the filters have room. */
 static bool may_read(const struct side *s)
 {
-	const struct raw *r = s->of;
-	return !s->eof && !r->relay.silent && !r->relay.end_wished && r->relay.chain && !side_pending(other_of(s)) &&
-	       !chain_full(r->relay.chain, direction_of(s));
+	const struct relay *r = &s->of->relay;
+	const struct side *to = other_of(s);
+	return !s->eof && !s->send_error && !r->silent && !r->end_wished && r->chain &&
+	       (!side_pending(to) || chain_ignores(r->chain, direction_of(to))) && !chain_full(r->chain, direction_of(s));
 }
 
 /* One piece: octets, 0 FIN, negative errno. */
@@ -244,11 +253,13 @@ static void read_side(struct side *s)
 static int wanted(const struct side *s)
 {
 	const struct relay *relay = &s->of->relay;
-	int events = side_pending(s) && !s->send_error ? UV_WRITABLE : 0;
+	int events = side_pending(s) ? UV_WRITABLE : 0;
 	if (s->lingers)
 		return events | (s->eof ? 0 : UV_READABLE);
-	if (relay->silent || chain_ignores(relay->chain, direction_of(s)))
+	if (s->send_error || chain_ignores(relay->chain, direction_of(s)))
 		return 0;
+	if (relay->silent) /* what was passed before goes out */
+		return events;
 	if (may_read(s))
 		return events | UV_READABLE;
 	/* Nothing is to be read now, or ever; a RST still shows as POLLERR. */
@@ -262,7 +273,7 @@ static void raw_settle(struct relay *relay)
 	if (!relay->chain)
 		return;
 	for (int i = 0; i < 2 && !relay->silent; i++)
-		if (r->sides[i].send_error) {
+		if (r->sides[i].send_error && !is_kept(&r->sides[i], -r->sides[i].send_error)) {
 			broken(&r->sides[i]);
 			return;
 		}

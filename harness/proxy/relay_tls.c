@@ -168,7 +168,13 @@ static void failed(struct end *x)
 	struct relay *r = &x->of->relay;
 	bool client = x == &x->of->ends[CLIENT];
 	const char *how = client && !r->chain && x->error != -EPROTO ? "rst" : word_of(r, x->error);
-	relay_end(r, STREAM_END_RST, client ? "client" : "server", how);
+	relay_end(r, STREAM_END_RST, relay_blame(direction_of(x), -x->error), how);
+}
+
+/* A toxic wants its error not to be told yet. */
+static bool is_kept(const struct end *x)
+{
+	return x->open && x->error == -ECONNRESET && chain_keeps_reset(wire_chain(x->of->wire), direction_of(x));
 }
 
 /* What relay.c asks for -------------------------------------------------------------------------------------------- */
@@ -176,14 +182,14 @@ static void failed(struct end *x)
 static bool may_read(struct secure *s, enum direction d)
 {
 	const struct relay *r = &s->relay;
-	const struct end *to = &s->ends[!d];
-	return r->chain && !r->silent && stream_unsent(to->stream) < UNSENT_HIGH && !chain_full(r->chain, d) &&
-	       !(d == DOWNSTREAM && s->wire && wire_full(s->wire, d));
+	const struct chain *wire = wire_chain(s->wire);
+	return r->chain && !r->silent && !chain_full(r->chain, d) && !(d == DOWNSTREAM && chain_full(wire, d)) &&
+	       (stream_unsent(s->ends[!d].stream) < UNSENT_HIGH || chain_ignores(wire, !d));
 }
 
 static bool delivered(const struct end *x)
 {
-	bool held = x == &x->of->ends[CLIENT] && x->of->wire && !wire_fin_sent(x->of->wire);
+	bool held = x == &x->of->ends[CLIENT] && !wire_fin_sent(x->of->wire);
 	return x->shut && !held && stream_unsent(x->stream) == 0;
 }
 
@@ -192,9 +198,9 @@ static void tls_settle(struct relay *r)
 	struct secure *s = (struct secure *)r;
 	struct end *client = &s->ends[CLIENT], *server = &s->ends[SERVER];
 	if (r->silent)
-		wire_silence(s->wire);
+		chain_silence(wire_chain(s->wire));
 	for (int i = 0; i < 2 && !r->silent; i++)
-		if (s->ends[i].error) {
+		if (s->ends[i].error && !is_kept(&s->ends[i])) {
 			failed(&s->ends[i]);
 			return;
 		}

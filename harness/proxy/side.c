@@ -39,10 +39,10 @@ void side_watch(struct side *s, int events, uv_poll_cb on_poll)
 
 size_t side_pending(const struct side *s)
 {
-	return s->out.len - s->out_sent + (s->pipe ? s->pipe->held : 0);
+	return s->send_error ? 0 : s->out.len - s->out_sent + (s->pipe ? s->pipe->held : 0);
 }
 
-static void failed(struct side *s, int error)
+void side_fail(struct side *s, int error)
 {
 	s->send_error = -error;
 	buf_fini(&s->out);
@@ -60,7 +60,7 @@ static ssize_t give(struct side *s, const uint8_t *p, size_t len)
 		return n;
 	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
 		return -EAGAIN;
-	failed(s, errno);
+	side_fail(s, errno);
 	return s->send_error;
 }
 
@@ -80,7 +80,7 @@ void side_write(struct side *s, struct span octets)
 	}
 	int r = buf_append(&s->out, octets.p + n, octets.len - (size_t)n);
 	if (r < 0)
-		failed(s, -r);
+		side_fail(s, -r);
 }
 
 static void send_fin(struct side *s)
@@ -109,7 +109,7 @@ static bool flush_pipe(struct side *s, struct pipes *pipes)
 			continue;
 		} else {
 			if (n < 0 && errno != EAGAIN)
-				failed(s, errno);
+				side_fail(s, errno);
 			return some;
 		}
 	}
@@ -149,7 +149,7 @@ ssize_t side_splice(struct side *s, struct side *to, struct pipes *pipes)
 		side_flush(to, pipes);
 		return n;
 	}
-	int error = n < 0 ? errno : 0;
+	int error = n < 0 ? errno : EINVAL;
 	pipes_take_back(pipes, TAKE_PTR(to->pipe));
 	return error == EINVAL ? -EOPNOTSUPP : -error;
 }

@@ -37,15 +37,18 @@ struct side {
 int side_open(struct side *s, struct raw *of, uv_loop_t *loop, int fd, uv_poll_cb on_poll);
 /* Asks libuv for these events of uv_poll_event. */
 void side_watch(struct side *s, int events, uv_poll_cb on_poll);
+/* Octets that are still to be sent. */
 size_t side_pending(const struct side *s);
 /* Octets to the socket, as many as it takes now; the rest is kept. Errors go to send_error. */
 void side_write(struct side *s, struct span octets);
+/* Sending has failed with this errno: what is pending is lost. */
+void side_fail(struct side *s, int error);
 /* FIN after what is pending. */
 void side_shut(struct side *s);
 /* As many of the pending octets as the kernel takes, then the FIN. True: something went. */
 bool side_flush(struct side *s, struct pipes *pipes);
-/* Moves octets from the socket to `to` through a pipe: how many; 0 at a FIN; negative errno, -EAGAIN nothing to read,
- * -EOPNOTSUPP no pipe can be had. */
+/* Moves octets from the socket to `to` through a pipe: how many; negative errno, -EAGAIN nothing to read, -EOPNOTSUPP
+ * no pipe can be had, or recv() is to say what is next: a FIN, or an urgent octet, where splice(2) stops, too. */
 ssize_t side_splice(struct side *s, struct side *to, struct pipes *pipes);
 /* rst: with a RST; otherwise as the kernel closes a socket. What is pending is lost. */
 void side_close(struct side *s, struct pipes *pipes, bool rst);

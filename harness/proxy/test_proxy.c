@@ -278,6 +278,40 @@ static void test_toxic_on_a_full_pipe(void **state)
 	bed_fini(&b);
 }
 
+/* An urgent octet is an octet like any other, also in the middle of what goes through a pipe. */
+static void test_urgent(void **state)
+{
+	enum { BEFORE = 1 << 20 };
+	static uint8_t octets[BEFORE + 4096], wanted[BEFORE + 6];
+	struct bed b;
+	int client, server;
+	size_t sent = 0, got = 0;
+	(void)state;
+	bed_pattern(wanted, BEFORE, 0, 1);
+	memcpy(wanted + BEFORE, "!after", 6);
+	bed_init(&b, 1);
+	bed_proxy(&b, NULL);
+	bed_pair(&b, &client, &server);
+	while (sent < BEFORE) { /* in one go: the proxy finds much of it, the end too */
+		ssize_t n = send(client, wanted + sent, BEFORE - sent, MSG_NOSIGNAL);
+		sent += n > 0 ? (size_t)n : 0;
+		if (n < 0)
+			bed_turn(&b);
+	}
+	assert_int_equal(send(client, "!", 1, MSG_OOB), 1);
+	assert_int_equal(send(client, "after", 5, 0), 5);
+	bed_fin(client);
+	for (ssize_t n = 1; n != 0; bed_turn(&b)) {
+		n = recv(server, octets + got, sizeof(octets) - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+	}
+	assert_int_equal(got, sizeof(wanted));
+	assert_memory_equal(octets, wanted, sizeof(wanted));
+	bed_close(&client);
+	bed_close(&server);
+	bed_fini(&b);
+}
+
 static void test_same_seed(void **state)
 {
 	char *logs[2];
@@ -359,7 +393,7 @@ int main(void)
 		cmocka_unit_test(test_identity),     cmocka_unit_test(test_endings),
 		cmocka_unit_test(test_answer_before_rst), cmocka_unit_test(test_backpressure),
 		cmocka_unit_test(test_rst_against_backpressure), cmocka_unit_test(test_upstream_refuses),
-		cmocka_unit_test(test_toxic_on_a_full_pipe), cmocka_unit_test(test_same_seed),
+		cmocka_unit_test(test_urgent), cmocka_unit_test(test_toxic_on_a_full_pipe), cmocka_unit_test(test_same_seed),
 		cmocka_unit_test(test_no_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,10 @@ static bool step_done(struct tls_client *c, SSL *ssl, const char *step)
 		n = SSL_write(ssl, step + 2, (int)strlen(step + 2));
 	else if (strcmp(step, "close") == 0)
 		n = SSL_shutdown(ssl) < 0 ? -1 : 1;
+	else if (strcmp(step, "wait") == 0)
+		sem_wait(&c->go);
+	else if (strcmp(step, "rst") == 0)
+		bed_rst(&c->fd);
 	else if (strcmp(step, "send much") == 0)
 		n = send_much(ssl);
 	else if (strcmp(step, "expect much") == 0)
@@ -105,9 +109,15 @@ void client_start(struct tls_client *c, struct bed *b)
 {
 	struct timeval patience = {.tv_sec = PATIENCE_S};
 	c->fd = bed_connect(b);
+	sem_init(&c->go, 0, 0);
 	fcntl(c->fd, F_SETFL, 0);
 	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(pthread_create(&c->thread, NULL, client_main, c), 0);
+}
+
+void client_go(struct tls_client *c)
+{
+	sem_post(&c->go);
 }
 
 void client_join(struct tls_client *c, struct bed *b, const char *said)
@@ -116,6 +126,7 @@ void client_join(struct tls_client *c, struct bed *b, const char *said)
 		bed_turn(b);
 	pthread_join(c->thread, NULL);
 	bed_close(&c->fd);
+	sem_destroy(&c->go);
 	if (!said)
 		return;
 	size_t before = strlen(c->said) > strlen(said) ? strlen(c->said) - strlen(said) : 0;

@@ -4,6 +4,7 @@
  * socket, which follows a script.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 
@@ -11,7 +12,7 @@
 
 enum { MUCH = 8 << 20 };
 
-/* "> text" sends, "< text" expects, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "close" is
+/* "> text" sends, "< text" expects, "wait" waits for client_go(), "rst" resets and is the last step, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "close" is
  * close_notify; behind the last step it waits for the end. What goes wrong, and the end, is in `said`. */
 struct tls_client {
 	const char *const *script;
@@ -23,10 +24,12 @@ struct tls_client {
 	/* internal */
 	int fd;
 	pthread_t thread;
+	sem_t go;
 	atomic_bool done;
 };
 
 /* Connects it to the bed's proxy. */
 void client_start(struct tls_client *c, struct bed *b);
+void client_go(struct tls_client *c);
 /* Until it is through; what it says must end in `said`, NULL: anything. */
 void client_join(struct tls_client *c, struct bed *b, const char *said);

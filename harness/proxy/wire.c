@@ -230,18 +230,12 @@ void wire_detach(struct stream *s)
 	mind_pause(w);
 }
 
-void wire_silence(struct stream *s)
-{
-	chain_silence(((struct wire *)s)->chain);
-}
-
 bool wire_fin_sent(const struct stream *s)
 {
 	return ((const struct wire *)s)->fin_sent;
 }
 
-bool wire_full(const struct stream *s, enum direction d)
+struct chain *wire_chain(const struct stream *s)
 {
-	const struct wire *w = (const struct wire *)s;
-	return w->chain && chain_full(w->chain, d);
+	return ((const struct wire *)s)->chain;
 }

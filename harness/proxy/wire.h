@@ -13,9 +13,7 @@ int wire_new(struct relay *r, struct stream *below, struct stream **ret_stream);
  * Callbacks come from inside; it must not be freed there.
  */
 void wire_detach(struct stream *s);
-/* The relay was ended by silence: nothing passes any more. */
-void wire_silence(struct stream *s);
 /* The FIN downstream has left the chain. */
 bool wire_fin_sent(const struct stream *s);
-/* Filters hold so much of this direction that its sender is to wait. */
-bool wire_full(const struct stream *s, enum direction d);
+/* NULL: detached. */
+struct chain *wire_chain(const struct stream *s);
