@@ -7,6 +7,8 @@
 #include "faults/frames.h"
 #include "faults/held.h"
 
+enum { BUFFER_SIZE_MAX = FILTER_HELD_MAX / 2 }; /* so that the sender is never told to wait before it is reached */
+
 enum until { UNTIL_SIZE, UNTIL_FRAME };
 static const char *const until_choices[] = {"size", "frame", NULL};
 
@@ -19,7 +21,7 @@ static const struct opt buffer_options[] = {
 	{.name = "until", .type = OPT_ENUM, .offset = offsetof(struct buffer_options, until), .def = "size",
 	 .choices = until_choices, .help = "hold until there are `size` octets, or until a frame or a head is complete"},
 	{.name = "size", .type = OPT_SIZE, .offset = offsetof(struct buffer_options, size), .def = "64KiB", .min = 1,
-	 .max = FILTER_HELD_MAX, .bare = 1, .help = "octets that leave in one piece; of a longer frame, too"},
+	 .max = BUFFER_SIZE_MAX, .bare = 1, .help = "octets that leave in one piece; of a longer frame, too"},
 	{.name = "hold", .type = OPT_MICROS, .offset = offsetof(struct buffer_options, hold_us), .def = "0s",
 	 .help = "the longest time that octets are held, 0s: as long as it takes"},
 	{0},

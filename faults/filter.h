@@ -96,8 +96,8 @@ void filter_wake_at(struct filter *f, uint64_t at_us);
 void filter_held(struct filter *f, enum direction d, size_t octets, size_t max);
 enum { FILTER_HELD_MAX = 16 << 20 };
 /*
- * The sender of d has vanished. Until the filter is taken off, it is not read from, neither its FIN nor its RST is looked
- * for, and nobody waits for it to take what was passed to it: the filter swallows what comes for it.
+ * The sender of d has vanished. Until the filter is taken off, it is not read from, neither its FIN nor its RST is
+ * looked for, and nobody waits for it to take what was passed to it: the filter swallows what comes for it.
  */
 void filter_ignore_sender(struct filter *f, enum direction d);
 /* Whether a RST of the sender of d is kept back, from now on: it is told on when no filter keeps it any more. */

@@ -3,13 +3,18 @@
  * again, with its mask, right behind it. What is sent twice is a frame: the copy of a fragment makes a message longer
  * or breaks its protocol, and `opcode` says which frames it may hit.
  *
- * A frame longer than FRAME_COPY_MAX passes once, and that is told.
+ * A frame longer than FRAME_COPY_MAX, or whose copies were longer than COPIES_OCTETS_MAX, passes once, and that is told.
  */
 #include "faults/fault.h"
 #include "faults/frame_choice.h"
 #include "harness/base/buf.h"
+#include "harness/base/limits.h"
 
-enum { FRAME_COPY_MAX = 4 << 20, COPIES_MAX = 1000 };
+enum {
+	FRAME_COPY_MAX = 4 << 20,
+	COPIES_OCTETS_MAX = 16 << 20, /* of one frame; they come out at once */
+	COPIES_MAX = COPIES_OCTETS_MAX / STREAM_READ_CHUNK, /* so that those of the small frames of one read are no more */
+};
 
 struct frame_duplicate_options {
 	struct frame_choice choice;
@@ -44,7 +49,8 @@ static void copy(struct filter *f, enum direction d, const struct cut *cut)
 	struct buf *b = &s->copies[d];
 	if (cut->first)
 		buf_init(b, FRAME_COPY_MAX);
-	if (cut->head->len > FRAME_COPY_MAX - FRAME_HEAD_MAX || buf_append_span(b, cut->octets) < 0) {
+	uint64_t len_max = COPIES_OCTETS_MAX / o->copies < FRAME_COPY_MAX ? COPIES_OCTETS_MAX / o->copies : FRAME_COPY_MAX;
+	if (cut->head->len > len_max - FRAME_HEAD_MAX || buf_append_span(b, cut->octets) < 0) {
 		frame_chooser_tell(c, f, cut, "skip");
 		c->take = false;
 		buf_fini(b);

@@ -253,6 +253,8 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 	struct handshake_state *s = f->state;
 	struct handshake_side *side = &s->sides[d];
 	struct cut cut;
+	if (!side->done && !is_wanted(f->options, d)) /* what passes now is no head to be touched later */
+		give_up(f, d);
 	while (!s->answering && !side->done && is_wanted(f->options, d) && frames_next(&side->frames, &octets, &cut)) {
 		if (cut.kind != FRAMES_HEAD)
 			frames_tell_plain(&side->frames, f, &cut);

@@ -1,8 +1,8 @@
 /*
  * The network between client and server comes apart, both ways or one. Dropped, octets, FIN and RST stay on the way as
- * long as it lasts; when it heals they arrive, as TCP's retransmissions would have them. The sender's window is bounded:
- * what does not fit waits at the sender. Rejected (a firewall that answers), the first octet that wants to cross ends
- * the connection with RST; a connection on which nothing is sent does not notice.
+ * long as it lasts; when it heals they arrive, as TCP's retransmissions would have them. The sender's window is
+ * bounded: what does not fit waits at the sender. Rejected (a firewall that answers), the first octet that wants to
+ * cross ends the connection with RST; a connection on which nothing is sent does not notice.
  */
 #include "faults/fault.h"
 #include "faults/held.h"

@@ -120,6 +120,23 @@ static void open_connections(void **state)
 	bench_fini(&b);
 }
 
+/* The sender is read from until the size is reached, whatever it is. */
+static void the_largest_size(void **state)
+{
+	struct bench b;
+	(void)state;
+	bench_init(&b);
+	assert_non_null(bench_refusal(&b, "buffer", "size=16MiB"));
+	bench_add(&b, "buffer", "size=8MiB", STREAM_UP);
+	for (size_t i = 0; i < 8; i++) {
+		bench_assert_text(&b, UPSTREAM, "");
+		assert_false(chain_full(b.chain, UPSTREAM));
+		bench_feed(&b, UPSTREAM, bench_pattern(), BENCH_PATTERN, 1460);
+	}
+	assert_int_equal(b.out[UPSTREAM].len, 8 * BENCH_PATTERN);
+	bench_fini(&b);
+}
+
 static void octets_pass_as_they_are(void **state)
 {
 	static const char *const options[] = {"", "size=100B hold=1ms", "until=frame", "until=frame size=100B hold=2ms"};
@@ -138,6 +155,7 @@ int main(void)
 		cmocka_unit_test(holds_frames),
 		cmocka_unit_test(long_frames_leave_in_parts),
 		cmocka_unit_test(open_connections),
+		cmocka_unit_test(the_largest_size),
 		cmocka_unit_test(octets_pass_as_they_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

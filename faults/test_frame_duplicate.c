@@ -81,6 +81,36 @@ static void long_frames_pass_once(void **state)
 	bench_fini(&b);
 }
 
+/* All copies of a frame come out at once: there is an end to them. */
+static void many_copies_of_long_frames(void **state)
+{
+	static const struct {
+		const char *options;
+		uint8_t high;              /* of the length: 65536 octets each */
+		size_t times;              /* that it comes out */
+	} frames[] = {
+		{"copies=15", 15, 16}, {"copies=15", 18, 1}, {"copies=100", 2, 101}, {"copies=256", 1, 1}, {"copies=4", 64, 1},
+		{"copies=4", 63, 5},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
+		struct bench b;
+		const uint8_t head[] = {0x82, 0x7f, 0, 0, 0, 0, 0, frames[i].high, 0, 1};
+		size_t len = (size_t)frames[i].high << 16 | 1;
+		bench_init(&b);
+		bench_add(&b, "frame_duplicate", frames[i].options, 0);
+		bench_feed(&b, DOWNSTREAM, head, sizeof(head), 0);
+		for (size_t at = 0; at < len; at += BENCH_PATTERN)
+			bench_feed(&b, DOWNSTREAM, bench_pattern(), len - at < BENCH_PATTERN ? len - at : BENCH_PATTERN, 0);
+		assert_int_equal(b.out[DOWNSTREAM].len, frames[i].times * (sizeof(head) + len));
+		bench_fini(&b);
+	}
+	struct bench b;
+	bench_init(&b);
+	assert_non_null(bench_refusal(&b, "frame_duplicate", "copies=257"));
+	bench_fini(&b);
+}
+
 static void open_connections(void **state)
 {
 	struct bench b;
@@ -116,6 +146,7 @@ int main(void)
 		cmocka_unit_test(duplicates_the_chosen_ones),
 		cmocka_unit_test(copies_are_octets),
 		cmocka_unit_test(long_frames_pass_once),
+		cmocka_unit_test(many_copies_of_long_frames),
 		cmocka_unit_test(open_connections),
 		cmocka_unit_test(how_octets_are_cut),
 	};

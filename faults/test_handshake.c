@@ -194,6 +194,22 @@ static void open_connections(void **state)
 	bench_remove(&b, toxic);
 	bench_assert_text(&b, DOWNSTREAM, "HTTP/1.1 101 Go\r\nUpgr");
 	bench_fini(&b);
+	bench_init(&b); /* what looks like a head, behind octets that passed untouched */
+	toxic = bench_add(&b, "handshake", "strip=request", 0);
+	talk_open(&b);
+	bench_change(&b, toxic, "strip=reply");
+	b.out[DOWNSTREAM].len = 0;
+	bench_feed_text(&b, DOWNSTREAM, talk_reply);
+	bench_assert_text(&b, DOWNSTREAM, talk_reply);
+	bench_fini(&b);
+	bench_init(&b); /* an octet that was kept */
+	toxic = bench_add(&b, "handshake", "strip=reply", 0);
+	bench_feed_text(&b, DOWNSTREAM, "\x81");
+	bench_assert_text(&b, DOWNSTREAM, "");
+	bench_change(&b, toxic, "strip=request");
+	bench_feed_text(&b, DOWNSTREAM, "\x01" "a");
+	bench_assert_text(&b, DOWNSTREAM, "\x81\x01" "a");
+	bench_fini(&b);
 	bench_init(&b); /* taken off while the reply is late */
 	toxic = bench_add(&b, "handshake", "delay=1s", 0);
 	talk_open(&b);

@@ -12,8 +12,11 @@
 
 enum { MUCH = 8 << 20 };
 
-/* "> text" sends, "< text" expects, "wait" waits for client_go(), "rst" resets and is the last step, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "close" is
- * close_notify; behind the last step it waits for the end. What goes wrong, and the end, is in `said`. */
+/*
+ * "> text" sends, "< text" expects, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "wait" waits
+ * for client_go(), "close" is close_notify; behind the last step it waits for the end, but not behind "rst". What goes
+ * wrong, and the end, is in `said`.
+ */
 struct tls_client {
 	const char *const *script;
 	const char *alpn;
