@@ -36,7 +36,6 @@ static const struct opt bandwidth_options[] = {
 struct line {
 	uint64_t start_us, carried;
 	bool told;
-	struct held held;
 };
 
 struct bandwidth_state {
@@ -59,10 +58,11 @@ static uint64_t credit(const struct bandwidth_options *o, const struct line *lin
 }
 
 /* The bucket is full again: what it would gain now is lost. */
-static void fill_if_idle(const struct bandwidth_options *o, struct line *line, uint64_t now_us)
+static void fill_if_idle(const struct filter *f, enum direction d, struct line *line)
 {
-	if (!held_len(&line->held) && credit(o, line, now_us) >= o->burst) {
-		line->start_us = now_us;
+	const struct bandwidth_options *o = f->options;
+	if (!held_len(f, d) && credit(o, line, f->now_us) >= o->burst) {
+		line->start_us = f->now_us;
 		line->carried = 0;
 	}
 }
@@ -85,9 +85,11 @@ static uint64_t piece(uint64_t rate)
 }
 
 /* When the next piece of what is held has been carried. */
-static uint64_t next_us(const struct bandwidth_options *o, const struct line *line)
+static uint64_t next_us(const struct filter *f, enum direction d)
 {
-	uint64_t len = held_len(&line->held);
+	const struct bandwidth_options *o = f->options;
+	const struct line *line = &((const struct bandwidth_state *)f->state)->lines[d];
+	uint64_t len = held_len(f, d);
 	if (!len || !o->rate)
 		return UINT64_MAX;
 	uint64_t until = line->carried + (len < piece(o->rate) ? len : piece(o->rate));
@@ -97,8 +99,7 @@ static uint64_t next_us(const struct bandwidth_options *o, const struct line *li
 
 static void wake_for_next(struct filter *f)
 {
-	const struct bandwidth_state *s = f->state;
-	uint64_t up = next_us(f->options, &s->lines[UPSTREAM]), down = next_us(f->options, &s->lines[DOWNSTREAM]);
+	uint64_t up = next_us(f, UPSTREAM), down = next_us(f, DOWNSTREAM);
 	filter_wake_at(f, up < down ? up : down);
 }
 
@@ -109,7 +110,7 @@ static void set_limits(struct filter *f)
 	uint64_t max = o->rate / 100;
 	max = max > BANDWIDTH_HELD_MIN ? max : BANDWIDTH_HELD_MIN;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		s->lines[d].held.max = max < BANDWIDTH_HELD_MAX ? max : BANDWIDTH_HELD_MAX;
+		held_limit(f, d, max < BANDWIDTH_HELD_MAX ? max : BANDWIDTH_HELD_MAX);
 	s->in_force = *o;
 }
 
@@ -130,14 +131,14 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 		filter_tell(f, d, "hit", f->offset[d], "rate=%llu burst=%llu", (unsigned long long)o->rate,
 			    (unsigned long long)o->burst);
 	}
-	fill_if_idle(o, line, f->now_us);
-	if (!held_len(&line->held) && credit(o, line, f->now_us)) {
+	fill_if_idle(f, d, line);
+	if (!held_len(f, d) && credit(o, line, f->now_us)) {
 		struct span now = span_sub(octets, 0, credit(o, line, f->now_us));
 		octets = span_sub(octets, now.len, octets.len);
 		carry(o, line, now.len);
 		filter_pass(f, d, now);
 	}
-	if (octets.len && !held_keep(&line->held, f, d, octets, 0))
+	if (octets.len && !held_keep(f, d, octets, 0))
 		return;
 	wake_for_next(f);
 }
@@ -148,12 +149,12 @@ static void on_wake(struct filter *f)
 	struct bandwidth_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		struct line *line = &s->lines[d];
-		if (next_us(o, line) > f->now_us)
+		if (next_us(f, d) > f->now_us)
 			continue;
-		uint64_t len = held_len(&line->held), can = credit(o, line, f->now_us);
+		uint64_t len = held_len(f, d), can = credit(o, line, f->now_us);
 		len = len < can ? len : can;
 		carry(o, line, len);
-		held_pass(&line->held, f, d, len);
+		held_pass(f, d, len);
 	}
 	wake_for_next(f);
 }
@@ -171,23 +172,7 @@ static void on_changed(struct filter *f)
 		line->told = false;
 	}
 	set_limits(f);
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass(&s->lines[d].held, f, d, 0); /* tells the new limit */
 	on_wake(f);
-}
-
-static void on_release(struct filter *f)
-{
-	struct bandwidth_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass(&s->lines[d].held, f, d, SIZE_MAX);
-}
-
-static void on_fini(struct filter *f)
-{
-	struct bandwidth_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->lines[d].held);
 }
 
 static const struct filter_ops bandwidth_stream = {
@@ -196,8 +181,6 @@ static const struct filter_ops bandwidth_stream = {
 	.data = on_data,
 	.wake = on_wake,
 	.changed = on_changed,
-	.release = on_release,
-	.fini = on_fini,
 };
 
 /* The thinnest counts. Netem sends each packet at the rate: after an idle time there is nothing to catch up with. */

@@ -28,7 +28,6 @@ static const struct opt buffer_options[] = {
 };
 
 struct buffer_side {
-	struct held held;
 	struct frames frames;
 	uint64_t since_us;         /* when the first held octet came */
 	bool told;
@@ -52,7 +51,7 @@ static void arm(struct filter *f)
 	uint64_t at_us = UINT64_MAX;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		uint64_t due_us;
-		if (o->hold_us && held_len(&s->sides[d].held) &&
+		if (o->hold_us && held_len(f, d) &&
 		    !__builtin_add_overflow(s->sides[d].since_us, o->hold_us, &due_us) && due_us < at_us)
 			at_us = due_us;
 	}
@@ -64,10 +63,8 @@ static void follow(struct filter *f)
 	const struct buffer_options *o = f->options;
 	struct buffer_state *s = f->state;
 	s->until = o->until;
-	for (enum direction d = 0; d < DIRECTIONS; d++) {
+	for (enum direction d = 0; d < DIRECTIONS; d++)
 		frames_init(&s->sides[d].frames, d);
-		s->sides[d].held.max = FILTER_HELD_MAX;
-	}
 }
 
 /* Holds the octets; what makes `size` leaves. False: the connection has ended. */
@@ -80,14 +77,14 @@ static bool hold(struct filter *f, enum direction d, struct span octets, uint64_
 		filter_tell(f, d, "hit", at, "until=%s", until_choices[o->until]);
 	side->told = true;
 	while (octets.len) {
-		size_t room = (size_t)o->size - held_len(&side->held);
+		size_t room = (size_t)o->size - held_len(f, d);
 		struct span part = span_sub(octets, 0, room);
-		if (!held_len(&side->held))
+		if (!held_len(f, d))
 			side->since_us = f->now_us;
-		if (!held_keep(&side->held, f, d, part, 0))
+		if (!held_keep(f, d, part, 0))
 			return false;
 		if (part.len == room)
-			held_pass(&side->held, f, d, SIZE_MAX);
+			held_pass_all(f, d);
 		octets = span_sub(octets, part.len, octets.len);
 	}
 	return true;
@@ -101,14 +98,14 @@ static void hold_frames(struct filter *f, enum direction d, struct span octets)
 	while (frames_next(&side->frames, &octets, &cut)) {
 		frames_tell_plain(&side->frames, f, &cut);
 		if (cut.kind == FRAMES_PLAIN) {
-			held_pass(&side->held, f, d, SIZE_MAX);
+			held_pass_all(f, d);
 			filter_pass(f, d, cut.octets);
 			continue;
 		}
 		if (!hold(f, d, cut.octets, cut.at))
 			return;
 		if (cut.last)
-			held_pass(&side->held, f, d, SIZE_MAX);
+			held_pass_all(f, d);
 	}
 }
 
@@ -125,7 +122,7 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 static void let_go(struct filter *f, enum direction d)
 {
 	struct buffer_state *s = f->state;
-	held_pass(&s->sides[d].held, f, d, SIZE_MAX);
+	held_pass_all(f, d);
 	frames_let_go(&s->sides[d].frames, f);
 }
 
@@ -142,7 +139,7 @@ static void on_wake(struct filter *f)
 	struct buffer_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		if (f->now_us - s->sides[d].since_us >= o->hold_us)
-			held_pass(&s->sides[d].held, f, d, SIZE_MAX);
+			held_pass_all(f, d);
 	arm(f);
 }
 
@@ -158,19 +155,12 @@ static void on_changed(struct filter *f)
 	const struct buffer_options *o = f->options;
 	struct buffer_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass(&s->sides[d].held, f, d, SIZE_MAX);
+		held_pass_all(f, d);
 	if (s->until != o->until) {
 		on_release(f);
 		follow(f);
 	}
 	arm(f);
-}
-
-static void on_fini(struct filter *f)
-{
-	struct buffer_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->sides[d].held);
 }
 
 static const struct filter_ops buffer_stream = {
@@ -182,7 +172,6 @@ static const struct filter_ops buffer_stream = {
 	.wake = on_wake,
 	.changed = on_changed,
 	.release = on_release,
-	.fini = on_fini,
 };
 
 const struct fault fault_buffer = {

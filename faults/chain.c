@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "faults/held.h"
+
 const char *direction_name(enum direction d)
 {
 	return d == UPSTREAM ? "upstream" : "downstream";
@@ -86,7 +88,7 @@ static struct filter *working(struct filter *f, enum direction d)
 void chain_settle(struct filter *f)
 {
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		if (f->eof_came[d] && !f->ops->eof && !f->held[d])
+		if (f->eof_came[d] && !f->ops->eof && !held_len(f, d))
 			filter_pass_eof(f, d);
 }
 
@@ -177,12 +179,6 @@ void filter_end(struct filter *f, enum stream_end how)
 void filter_wake_at(struct filter *f, uint64_t at_us)
 {
 	f->wake_at_us = at_us;
-}
-
-void filter_held(struct filter *f, enum direction d, size_t octets, size_t max)
-{
-	f->held[d] = octets;
-	f->full[d] = octets > (max < FILTER_HELD_MAX ? max : FILTER_HELD_MAX);
 }
 
 void filter_ignore_sender(struct filter *f, enum direction d)
@@ -317,7 +313,7 @@ bool chain_idle(const struct chain *c)
 bool chain_full(const struct chain *c, enum direction d)
 {
 	for (const struct filter *f = c->ending ? NULL : c->first; f; f = f->next)
-		if (f->full[d] || f->ignores[d])
+		if (held_full(f, d) || f->ignores[d])
 			return true;
 	return false;
 }

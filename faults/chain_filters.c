@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "faults/chain.h"
+#include "faults/held.h"
 
 static void seed_of(const struct chain *c, const struct toxic *t, const char *what, struct rng *ret)
 {
@@ -53,6 +54,8 @@ static int put_on(struct chain *c, struct toxic *t)
 	*f = (struct filter){.ops = ops, .options = t->options, .state = state, .now_us = c->now_us, .opened_us = c->opened_us,
 			     .connection = c->connection, .streams = t->streams, .chain = c, .toxic = t, .wake_at_us = UINT64_MAX};
 	seed_of(c, t, "", &f->rng);
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		held_limit(f, d, FILTER_HELD_MAX);
 	struct filter **at = place(c, t), *before = *at == c->first ? NULL : c->first;
 	while (before && before->next != *at)
 		before = before->next;
@@ -70,6 +73,8 @@ static void free_filter(struct filter *f)
 {
 	if (f->ops->fini)
 		f->ops->fini(f);
+	for (enum direction d = 0; d < DIRECTIONS; d++)
+		held_fini(&f->held[d]);
 	free(f->state);
 	free(f);
 }
@@ -77,13 +82,15 @@ static void free_filter(struct filter *f)
 static void take_off(struct chain *c, struct filter **at)
 {
 	struct filter *f = *at;
-	if (!c->ended && !f->dead && f->ops->release) {
-		f->now_us = c->now_us;
+	f->now_us = c->now_us;
+	if (!c->ended && !f->dead && f->ops->release)
 		f->ops->release(f);
-	}
-	for (enum direction d = 0; d < DIRECTIONS; d++)
+	for (enum direction d = 0; d < DIRECTIONS; d++) {
+		if (!f->ops->release)
+			held_pass_all(f, d);
 		if (f->eof_came[d])
 			filter_pass_eof(f, d);
+	}
 	*at = f->next;
 	if (c->silenced_by == f->toxic) {
 		c->silenced_by = NULL;

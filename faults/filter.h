@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "harness/base/buf.h"
 #include "harness/base/rng.h"
 #include "harness/base/span.h"
 
@@ -26,6 +27,15 @@ enum stream_end {
 	STREAM_END_RST,            /* RST at once */
 	/* Nothing is read, passed or ended any more; both sockets stay open. When the toxic is taken off, RST. */
 	STREAM_END_SILENCE,
+};
+
+/* What a filter holds back of one direction; see held.h. */
+struct held {
+	size_t max;                /* above it the sender waits */
+	struct buf octets;         /* the first held is at `from` */
+	size_t from;
+	struct buf runs;           /* struct held_run after struct held_run; the first is at `run_from` */
+	size_t run_from;
 };
 
 struct filter;
@@ -46,7 +56,7 @@ struct filter_ops {
 	void (*wake)(struct filter *f);
 	/* Its options were changed: filter->options are the new ones. */
 	void (*changed)(struct filter *f);
-	/* It is taken off an open connection: let go what is held, now. */
+	/* It is taken off an open connection: let go what it keeps, now. NULL: what it holds (held.h) passes. */
 	void (*release)(struct filter *f);
 	/* Gives back what the state owns; the connection may be gone. */
 	void (*fini)(struct filter *f);
@@ -68,8 +78,7 @@ struct filter {
 	struct toxic *toxic;
 	struct filter *next;       /* the next one on the chain, in the order of adding */
 	uint64_t wake_at_us;
-	size_t held[DIRECTIONS];
-	bool full[DIRECTIONS];     /* held is above what it said */
+	struct held held[DIRECTIONS];
 	bool ignores[DIRECTIONS], keeps_reset[DIRECTIONS];
 	bool eof_came[DIRECTIONS], eof_gone[DIRECTIONS];
 	bool dead;                 /* the connection was ended by it, or by one behind it */
@@ -89,12 +98,6 @@ void filter_pass_eof(struct filter *f, enum direction d);
 void filter_end(struct filter *f, enum stream_end how);
 /* One wish at a time, the newest counts; UINT64_MAX: none. A time that has passed: as soon as possible. */
 void filter_wake_at(struct filter *f, uint64_t at_us);
-/*
- * How many octets of d the filter holds back now. As long as it is above `max` the sender is not read from any more, so
- * that its TCP feels it. FILTER_HELD_MAX is the limit for all of them.
- */
-void filter_held(struct filter *f, enum direction d, size_t octets, size_t max);
-enum { FILTER_HELD_MAX = 16 << 20 };
 /*
  * The sender of d has vanished. Until the filter is taken off, it is not read from, neither its FIN nor its RST is
  * looked for, and nobody waits for it to take what was passed to it: the filter swallows what comes for it.

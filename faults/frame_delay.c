@@ -34,9 +34,8 @@ static const struct opt frame_delay_options[] = {
 
 struct frame_delay_side {
 	struct frame_chooser chooser;
-	struct held held;          /* all that waits; or the late frames */
 	uint64_t due_us;           /* of the last chosen frame */
-	bool overtake;             /* how what is held is held */
+	bool overtake;             /* what is held is the late frames; else all that waits */
 	bool in_message;           /* a fragment has been passed, and not the last one */
 	bool eof;
 };
@@ -72,9 +71,9 @@ static void settle(struct filter *f)
 	uint64_t at_us = UINT64_MAX;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		struct frame_delay_side *side = &s->sides[d];
-		uint64_t due_us = held_due_us(&side->held);
+		uint64_t due_us = held_due_us(f, d);
 		bool waits = side->overtake && !side->eof && (frames_inside(&side->chooser.frames) || side->in_message);
-		if (side->eof && !held_len(&side->held))
+		if (side->eof && !held_len(f, d))
 			filter_pass_eof(f, d);
 		if (!waits && due_us < at_us) /* else the end of the frame or message is awaited */
 			at_us = due_us;
@@ -87,15 +86,15 @@ static void pass_late(struct filter *f, enum direction d, bool all)
 {
 	struct frame_delay_state *s = f->state;
 	struct frame_delay_side *side = &s->sides[d];
-	if (!side->overtake || !held_len(&side->held) || side->in_message)
+	if (!side->overtake || !held_len(f, d) || side->in_message)
 		return;
-	if (!all && held_due_us(&side->held) > f->now_us)
+	if (!all && held_due_us(f, d) > f->now_us)
 		return;
 	frames_flush(&side->chooser.frames, f);
 	if (all)
-		held_pass(&side->held, f, d, SIZE_MAX);
+		held_pass_all(f, d);
 	else
-		held_pass_due(&side->held, f, d);
+		held_pass_due(f, d);
 }
 
 /* The first piece of a chosen frame. */
@@ -106,7 +105,7 @@ static void begin_late(struct filter *f, enum direction d, const struct cut *cut
 	struct frame_delay_side *side = &s->sides[d];
 	uint64_t due_us;
 	bool part = !cut->head->fin || cut->head->opcode == OPCODE_CONTINUATION;
-	bool room = cut->head->len < FRAME_LATE_MAX && f->held[d] + cut->head->len + FRAME_LATE_COST < FRAME_LATE_MAX;
+	bool room = cut->head->len < FRAME_LATE_MAX && held_size(f, d) + cut->head->len + FRAME_LATE_COST < FRAME_LATE_MAX;
 	if (side->overtake && (part || !room)) {
 		side->chooser.take = false;
 		frame_chooser_tell(&side->chooser, f, cut, "skip");
@@ -125,9 +124,9 @@ static void begin_frame(struct filter *f, enum direction d, const struct cut *cu
 	struct frame_delay_state *s = f->state;
 	struct frame_delay_side *side = &s->sides[d];
 	pass_late(f, d, cut->head->opcode == OPCODE_CLOSE && !side->chooser.take);
-	if (!held_len(&side->held)) {
+	if (!held_len(f, d)) {
 		side->overtake = o->overtake;
-		side->held.max = o->overtake ? FRAME_LATE_MAX : FRAME_WAIT_MAX;
+		held_limit(f, d, o->overtake ? FRAME_LATE_MAX : FRAME_WAIT_MAX);
 	}
 	if (side->chooser.take)
 		begin_late(f, d, cut);
@@ -145,12 +144,12 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 	while (frame_chooser_next(&side->chooser, f, &o->choice, &octets, &cut)) {
 		if (cut.kind == FRAMES_FRAME && cut.first)
 			begin_frame(f, d, &cut);
-		bool waits = side->chooser.take || (!side->overtake && held_len(&side->held));
+		bool waits = side->chooser.take || (!side->overtake && held_len(f, d));
 		if (!waits)
 			frames_pass(frames, f, cut.octets);
 		else {
 			frames_flush(frames, f);
-			if (!held_keep(&side->held, f, d, cut.octets, side->due_us))
+			if (!held_keep(f, d, cut.octets, side->due_us))
 				return;
 		}
 		if (cut.last)
@@ -166,7 +165,7 @@ static void on_wake(struct filter *f)
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		struct frame_delay_side *side = &s->sides[d];
 		if (!side->overtake || side->eof)
-			held_pass_due(&side->held, f, d);
+			held_pass_due(f, d);
 		else if (!frames_inside(&side->chooser.frames))
 			pass_late(f, d, false);
 	}
@@ -179,8 +178,8 @@ static void on_eof(struct filter *f, enum direction d)
 	struct frame_delay_side *side = &s->sides[d];
 	struct span rest = frames_rest(&side->chooser.frames);
 	side->eof = true;
-	if (rest.len && held_len(&side->held)) {
-		if (!held_keep(&side->held, f, d, rest, side->due_us))
+	if (rest.len && held_len(f, d)) {
+		if (!held_keep(f, d, rest, side->due_us))
 			return;
 	} else if (rest.len) {
 		filter_pass(f, d, rest);
@@ -197,7 +196,7 @@ static void on_changed(struct filter *f)
 	s->delay_us = o->delay_us;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		struct frame_delay_side *side = &s->sides[d];
-		held_shift(&side->held, by_us);
+		held_shift(f, d, by_us);
 		side->due_us = by_us < 0 && side->due_us < (uint64_t)-by_us ? 0 : side->due_us + (uint64_t)by_us;
 	}
 	on_wake(f);
@@ -209,21 +208,14 @@ static void on_release(struct filter *f)
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		struct frame_delay_side *side = &s->sides[d];
 		bool inside = frames_inside(&side->chooser.frames) && !side->chooser.take;
-		if (side->overtake && held_len(&side->held) && !side->eof && (inside || side->in_message)) {
+		if (side->overtake && held_len(f, d) && !side->eof && (inside || side->in_message)) {
 			filter_tell(f, d, "end", f->offset[d], "how=rst reason=inside-a-%s", inside ? "frame" : "message");
 			filter_end(f, STREAM_END_RST);
 			return;
 		}
-		held_pass(&side->held, f, d, SIZE_MAX);
+		held_pass_all(f, d);
 		frames_let_go(&side->chooser.frames, f);
 	}
-}
-
-static void on_fini(struct filter *f)
-{
-	struct frame_delay_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->sides[d].held);
 }
 
 static const struct filter_ops frame_delay_stream = {
@@ -236,7 +228,6 @@ static const struct filter_ops frame_delay_stream = {
 	.wake = on_wake,
 	.changed = on_changed,
 	.release = on_release,
-	.fini = on_fini,
 };
 
 const struct fault fault_frame_delay = {

@@ -3,7 +3,8 @@
  * again, with its mask, right behind it. What is sent twice is a frame: the copy of a fragment makes a message longer
  * or breaks its protocol, and `opcode` says which frames it may hit.
  *
- * A frame longer than FRAME_COPY_MAX, or whose copies were longer than COPIES_OCTETS_MAX, passes once, and that is told.
+ * A frame longer than FRAME_COPY_MAX, or with copies that would take more than COPIES_OCTETS_MAX, passes once, and that
+ * is told.
  */
 #include "faults/fault.h"
 #include "faults/frame_choice.h"

@@ -73,8 +73,7 @@ struct handshake_side {
 
 struct handshake_state {
 	struct handshake_side sides[DIRECTIONS];
-	struct held held;          /* the reply that is delayed, and what is behind it */
-	uint64_t due_us;           /* of the answer or the reply; UINT64_MAX: none waits */
+	uint64_t due_us;           /* of the answer, or of the reply held and what is behind it; UINT64_MAX: none waits */
 	bool answering;            /* the request is not passed on, the answer comes from here */
 	int cut;                   /* of the reply that waits: how it ends */
 };
@@ -117,7 +116,6 @@ static void on_open(struct filter *f)
 {
 	struct handshake_state *s = f->state;
 	s->due_us = UINT64_MAX;
-	s->held.max = FILTER_HELD_MAX;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		frames_init(&s->sides[d].frames, d);
 		buf_init(&s->sides[d].head, FRAMES_HEAD_MAX);
@@ -133,7 +131,7 @@ static void forward(struct filter *f, enum direction d, struct span octets)
 	if (d == UPSTREAM || s->due_us == UINT64_MAX)
 		filter_pass(f, d, octets);
 	else if (!s->cut)
-		held_keep(&s->held, f, d, octets, s->due_us);
+		held_keep(f, d, octets, s->due_us);
 }
 
 /* The head is not touched any more: what was gathered of it leaves as it came. */
@@ -174,7 +172,7 @@ static void on_wake(struct filter *f)
 		answer(f);
 		return;
 	}
-	held_pass(&s->held, f, DOWNSTREAM, SIZE_MAX);
+	held_pass_all(f, DOWNSTREAM);
 	if (s->cut)
 		filter_end(f, (enum stream_end)(s->cut - 1));
 	else if (s->sides[DOWNSTREAM].eof)
@@ -226,7 +224,7 @@ static void reply_came(struct filter *f, struct buf *head, uint64_t at)
 	s->cut = o->cut;
 	if (s->cut)
 		reply.len /= 2;
-	if (held_keep(&s->held, f, DOWNSTREAM, reply, 0))
+	if (held_keep(f, DOWNSTREAM, reply, 0))
 		wait_for(f, o->delay_us);
 }
 
@@ -302,7 +300,6 @@ static void on_release(struct filter *f)
 static void on_fini(struct filter *f)
 {
 	struct handshake_state *s = f->state;
-	held_fini(&s->held);
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		buf_fini(&s->sides[d].head);
 }

@@ -18,7 +18,7 @@ enum {
 	HELD_KEEP = 16 << 10,         /* octets of memory that an empty queue keeps */
 };
 
-size_t held_len(const struct held *h)
+static size_t octets_size(const struct held *h)
 {
 	return h->octets.len - h->from;
 }
@@ -38,10 +38,25 @@ static struct held_run *last_run(const struct held *h)
 	return runs_size(h) ? (struct held_run *)(void *)(h->runs.p + h->runs.len) - 1 : NULL;
 }
 
-/* Due times count as memory that is held: octets that trickle in one by one are bounded, too. */
-static void tell_held(const struct held *h, struct filter *f, enum direction d)
+void held_limit(struct filter *f, enum direction d, size_t max)
 {
-	filter_held(f, d, held_len(h) + runs_size(h), h->max);
+	f->held[d].max = max < FILTER_HELD_MAX ? max : FILTER_HELD_MAX;
+}
+
+size_t held_len(const struct filter *f, enum direction d)
+{
+	return octets_size(&f->held[d]);
+}
+
+/* Due times count: octets that trickle in one by one are bounded, too. */
+size_t held_size(const struct filter *f, enum direction d)
+{
+	return octets_size(&f->held[d]) + runs_size(&f->held[d]);
+}
+
+bool held_full(const struct filter *f, enum direction d)
+{
+	return held_size(f, d) > f->held[d].max;
 }
 
 /* Moves to the front once more is gone than is left, so that each octet is moved about once. */
@@ -66,7 +81,7 @@ static int add(struct held *h, struct span octets, uint64_t due_us)
 		buf_init(&h->runs, 2 * (size_t)HELD_RUNS_MAX);
 	}
 	assert(!last || due_us >= last->due_us);
-	if (octets.len > HELD_MAX - held_len(h) || runs_size(h) >= HELD_RUNS_MAX)
+	if (octets.len > HELD_MAX - octets_size(h) || runs_size(h) >= HELD_RUNS_MAX)
 		return -ENOBUFS;
 	int r = buf_append_span(&h->octets, octets);
 	if (r < 0)
@@ -81,21 +96,25 @@ static int add(struct held *h, struct span octets, uint64_t due_us)
 	return r;
 }
 
-bool held_keep(struct held *h, struct filter *f, enum direction d, struct span octets, uint64_t due_us)
+bool held_keep(struct filter *f, enum direction d, struct span octets, uint64_t due_us)
 {
-	if (add(h, octets, due_us) < 0) {
-		filter_tell(f, d, "end", f->offset[d], "how=rst reason=memory");
-		filter_end(f, STREAM_END_RST);
-		return false;
-	}
-	tell_held(h, f, d);
-	return true;
+	if (add(&f->held[d], octets, due_us) == 0)
+		return true;
+	filter_tell(f, d, "end", f->offset[d], "how=rst reason=memory");
+	filter_end(f, STREAM_END_RST);
+	return false;
 }
 
-uint64_t held_due_us(const struct held *h)
+uint64_t held_due_us(const struct filter *f, enum direction d)
 {
-	const struct held_run *first = first_run(h);
+	const struct held_run *first = first_run(&f->held[d]);
 	return first ? first->due_us : UINT64_MAX;
+}
+
+uint64_t held_next_us(const struct filter *f)
+{
+	uint64_t up = held_due_us(f, UPSTREAM), down = held_due_us(f, DOWNSTREAM);
+	return up < down ? up : down;
 }
 
 static void drop_runs(struct held *h, size_t len)
@@ -110,20 +129,26 @@ static void drop_runs(struct held *h, size_t len)
 	tidy(&h->runs, &h->run_from);
 }
 
-void held_pass(struct held *h, struct filter *f, enum direction d, size_t len)
+void held_pass(struct filter *f, enum direction d, size_t len)
 {
-	struct span octets = span_sub(buf_span(&h->octets), h->from, len < held_len(h) ? len : held_len(h));
-	if (octets.len) {
-		drop_runs(h, octets.len);
-		h->from += octets.len;
-		filter_pass(f, d, octets);
-		tidy(&h->octets, &h->from);
-	}
-	tell_held(h, f, d);
+	struct held *h = &f->held[d];
+	struct span octets = span_sub(buf_span(&h->octets), h->from, len < octets_size(h) ? len : octets_size(h));
+	if (!octets.len)
+		return;
+	drop_runs(h, octets.len);
+	h->from += octets.len;
+	filter_pass(f, d, octets);
+	tidy(&h->octets, &h->from);
 }
 
-void held_pass_due(struct held *h, struct filter *f, enum direction d)
+void held_pass_all(struct filter *f, enum direction d)
 {
+	held_pass(f, d, SIZE_MAX);
+}
+
+void held_pass_due(struct filter *f, enum direction d)
+{
+	const struct held *h = &f->held[d];
 	size_t len = 0;
 	for (size_t at = h->run_from; at < h->runs.len; at += sizeof(struct held_run)) {
 		const struct held_run *run = (const struct held_run *)(const void *)(h->runs.p + at);
@@ -131,11 +156,12 @@ void held_pass_due(struct held *h, struct filter *f, enum direction d)
 			break;
 		len += run->len;
 	}
-	held_pass(h, f, d, len);
+	held_pass(f, d, len);
 }
 
-void held_shift(struct held *h, int64_t by_us)
+void held_shift(struct filter *f, enum direction d, int64_t by_us)
 {
+	struct held *h = &f->held[d];
 	for (size_t at = h->run_from; at < h->runs.len; at += sizeof(struct held_run)) {
 		struct held_run *run = (struct held_run *)(void *)(h->runs.p + at);
 		if (by_us < 0)
@@ -149,5 +175,4 @@ void held_fini(struct held *h)
 {
 	buf_fini(&h->octets);
 	buf_fini(&h->runs);
-	*h = (struct held){0};
 }

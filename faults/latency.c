@@ -43,7 +43,6 @@ struct latency_state {
 	uint64_t latency_us;       /* in force when the octets held came */
 	uint64_t last_us[DIRECTIONS]; /* when the last octet leaves, or left */
 	bool told[DIRECTIONS];
-	struct held held[DIRECTIONS];
 };
 
 /* One of netem's values, in units of 1 / TABLE_SIGMA of the deviation. */
@@ -82,21 +81,12 @@ static uint64_t delay_us(const struct filter *f, enum direction d, uint64_t pack
 	return delay > 0 ? (uint64_t)delay : 0;
 }
 
-static void wake_for_next(struct filter *f)
-{
-	const struct latency_state *s = f->state;
-	uint64_t up = held_due_us(&s->held[UPSTREAM]), down = held_due_us(&s->held[DOWNSTREAM]);
-	filter_wake_at(f, up < down ? up : down);
-}
-
 static void on_open(struct filter *f)
 {
 	const struct latency_options *o = f->options;
 	struct latency_state *s = f->state;
 	s->key = rng_u64(&f->rng);
 	s->latency_us = o->latency_us;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		s->held[d].max = FILTER_HELD_MAX;
 }
 
 static void on_data(struct filter *f, enum direction d, struct span octets)
@@ -114,20 +104,19 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 		n = n < octets.len ? n : octets.len;
 		due_us = due_us > s->last_us[d] ? due_us : s->last_us[d];
 		s->last_us[d] = due_us;
-		if (due_us <= f->now_us && !held_len(&s->held[d]))
+		if (due_us <= f->now_us && !held_len(f, d))
 			filter_pass(f, d, span_sub(octets, 0, n));
-		else if (!held_keep(&s->held[d], f, d, span_sub(octets, 0, n), due_us))
+		else if (!held_keep(f, d, span_sub(octets, 0, n), due_us))
 			return;
 	}
-	wake_for_next(f);
+	filter_wake_at(f, held_next_us(f));
 }
 
 static void on_wake(struct filter *f)
 {
-	struct latency_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass_due(&s->held[d], f, d);
-	wake_for_next(f);
+		held_pass_due(f, d);
+	filter_wake_at(f, held_next_us(f));
 }
 
 /* What is held now leaves when it would have left with the new latency. */
@@ -138,8 +127,8 @@ static void on_changed(struct filter *f)
 	int64_t by_us = (int64_t)o->latency_us - (int64_t)s->latency_us;
 	s->latency_us = o->latency_us;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
-		held_shift(&s->held[d], by_us);
-		if (!held_len(&s->held[d]))
+		held_shift(f, d, by_us);
+		if (!held_len(f, d))
 			s->last_us[d] = 0;
 		else
 			s->last_us[d] = by_us < 0 && s->last_us[d] < (uint64_t)-by_us ? 0 : s->last_us[d] + (uint64_t)by_us;
@@ -148,28 +137,12 @@ static void on_changed(struct filter *f)
 	on_wake(f);
 }
 
-static void on_release(struct filter *f)
-{
-	struct latency_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass(&s->held[d], f, d, SIZE_MAX);
-}
-
-static void on_fini(struct filter *f)
-{
-	struct latency_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->held[d]);
-}
-
 static const struct filter_ops latency_stream = {
 	.state_size = sizeof(struct latency_state),
 	.open = on_open,
 	.data = on_data,
 	.wake = on_wake,
 	.changed = on_changed,
-	.release = on_release,
-	.fini = on_fini,
 };
 
 static int add_latency(const void *options, struct netem *merged, struct err *e)

@@ -50,7 +50,6 @@ static const struct opt partition_options[] = {
 
 struct partition_state {
 	bool told[DIRECTIONS], eof[DIRECTIONS];
-	struct held held[DIRECTIONS];
 };
 
 static bool is_cut(const struct filter *f, enum direction d)
@@ -84,19 +83,17 @@ static bool stop(struct filter *f, enum direction d)
 
 static void on_open(struct filter *f)
 {
-	struct partition_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		s->held[d].max = PARTITION_HELD_MAX;
+		held_limit(f, d, PARTITION_HELD_MAX);
 	keep_resets(f);
 }
 
 static void on_data(struct filter *f, enum direction d, struct span octets)
 {
-	struct partition_state *s = f->state;
 	if (!is_cut(f, d))
 		filter_pass(f, d, octets);
 	else if (stop(f, d))
-		held_keep(&s->held[d], f, d, octets, 0);
+		held_keep(f, d, octets, 0);
 }
 
 static void on_eof(struct filter *f, enum direction d)
@@ -111,7 +108,7 @@ static void on_eof(struct filter *f, enum direction d)
 static void heal(struct filter *f, enum direction d)
 {
 	struct partition_state *s = f->state;
-	held_pass(&s->held[d], f, d, SIZE_MAX);
+	held_pass_all(f, d);
 	if (s->eof[d])
 		filter_pass_eof(f, d);
 	s->eof[d] = s->told[d] = false;
@@ -125,7 +122,7 @@ static void on_changed(struct filter *f)
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		if (!is_cut(f, d))
 			heal(f, d);
-		else if (o->style == STYLE_REJECT && (s->eof[d] || held_len(&s->held[d])))
+		else if (o->style == STYLE_REJECT && (s->eof[d] || held_len(f, d)))
 			stop(f, d); /* the next retransmission */
 }
 
@@ -133,13 +130,6 @@ static void on_release(struct filter *f)
 {
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		heal(f, d);
-}
-
-static void on_fini(struct filter *f)
-{
-	struct partition_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->held[d]);
 }
 
 static const struct filter_ops partition_stream = {
@@ -150,7 +140,6 @@ static const struct filter_ops partition_stream = {
 	.eof = on_eof,
 	.changed = on_changed,
 	.release = on_release,
-	.fini = on_fini,
 };
 
 /* A link is cut at the node or interface that is named: what is sent to it, from it, both. */

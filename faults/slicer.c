@@ -37,7 +37,6 @@ struct slices {
 	uint64_t left;             /* octets of the slice that begun; 0: the next octet begins one */
 	uint64_t free_us;          /* nothing passes before */
 	bool told;
-	struct held held;
 };
 
 struct slicer_state {
@@ -49,7 +48,7 @@ static void on_open(struct filter *f)
 	struct slicer_state *s = f->state;
 	for (enum direction d = 0; d < DIRECTIONS; d++) {
 		rng_init(&s->slices[d].rng, rng_u64(&f->rng), direction_name(d));
-		s->slices[d].held.max = SLICER_HELD_MAX;
+		held_limit(f, d, SLICER_HELD_MAX);
 	}
 }
 
@@ -58,7 +57,7 @@ static void wake_for_next(struct filter *f)
 	const struct slicer_state *s = f->state;
 	uint64_t at_us = UINT64_MAX;
 	for (enum direction d = 0; d < DIRECTIONS; d++)
-		if (held_len(&s->slices[d].held) && s->slices[d].free_us < at_us)
+		if (held_len(f, d) && s->slices[d].free_us < at_us)
 			at_us = s->slices[d].free_us;
 	filter_wake_at(f, at_us);
 }
@@ -73,14 +72,14 @@ static void pass_slices(struct filter *f, enum direction d)
 	const struct slicer_options *o = f->options;
 	struct slices *s = &((struct slicer_state *)f->state)->slices[d];
 	size_t len;
-	while ((len = held_len(&s->held)) && s->free_us <= f->now_us) {
+	while ((len = held_len(f, d)) && s->free_us <= f->now_us) {
 		if (!s->left)
 			s->left = slice_size(o, &s->rng);
 		len = len < s->left ? len : s->left;
 		s->left -= len;
 		if (!s->left)
 			s->free_us = f->now_us + o->delay_us;
-		held_pass(&s->held, f, d, len);
+		held_pass(f, d, len);
 	}
 }
 
@@ -93,7 +92,7 @@ static void on_data(struct filter *f, enum direction d, struct span octets)
 		filter_tell(f, d, "hit", f->offset[d], "average_size=%llu delay_us=%llu",
 			    (unsigned long long)o->average_size, (unsigned long long)o->delay_us);
 	}
-	if (!held_keep(&s->held, f, d, octets, 0))
+	if (!held_keep(f, d, octets, 0))
 		return;
 	pass_slices(f, d);
 	wake_for_next(f);
@@ -119,28 +118,12 @@ static void on_changed(struct filter *f)
 	on_wake(f);
 }
 
-static void on_release(struct filter *f)
-{
-	struct slicer_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_pass(&s->slices[d].held, f, d, SIZE_MAX);
-}
-
-static void on_fini(struct filter *f)
-{
-	struct slicer_state *s = f->state;
-	for (enum direction d = 0; d < DIRECTIONS; d++)
-		held_fini(&s->slices[d].held);
-}
-
 static const struct filter_ops slicer_stream = {
 	.state_size = sizeof(struct slicer_state),
 	.open = on_open,
 	.data = on_data,
 	.wake = on_wake,
 	.changed = on_changed,
-	.release = on_release,
-	.fini = on_fini,
 };
 
 const struct fault fault_slicer = {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "faults/held.h"
 #include "faults/test_chunks.h"
 
 /* When the last of the octets came out. */

@@ -13,7 +13,7 @@
 enum { MUCH = 8 << 20 };
 
 /*
- * "> text" sends, "< text" expects, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "wait" waits
+ * "> text" sends, "< text" expects, "send much" and "expect much" are MUCH octets of bed_pattern(.., 0, 1), "wait" is
  * for client_go(), "close" is close_notify; behind the last step it waits for the end, but not behind "rst". What goes
  * wrong, and the end, is in `said`.
  */
