@@ -52,7 +52,7 @@ static const struct opt handshake_options[] = {
 	{.name = "location", .type = OPT_STRING, .offset = offsetof(struct handshake_options, location), .def = "",
 	 .check = check_location, .help = "where an answer of 3xx sends the client"},
 	{.name = "retry_after", .type = OPT_DURATION, .offset = offsetof(struct handshake_options, retry_after_ms),
-	 .def = "0s", .help = "the Retry-After of the answer, in whole seconds"},
+	 .def = "0s", .max = HANDSHAKE_DELAY_MAX_US / 1000, .help = "the Retry-After of the answer, in whole seconds"},
 	{.name = "delay", .type = OPT_MICROS, .offset = offsetof(struct handshake_options, delay_us), .def = "0s",
 	 .max = HANDSHAKE_DELAY_MAX_US, .bare = 1000, .help = "how much later the reply comes, and all behind it"},
 	{.name = "bad_accept", .type = OPT_FLAG, .offset = offsetof(struct handshake_options, bad_accept), .def = "false",
@@ -151,7 +151,7 @@ static void answer(struct filter *f)
 	const struct handshake_options *o = f->options;
 	struct handshake_state *s = f->state;
 	struct buf text CLEANUP(buf_fini) = {0};
-	buf_init(&text, HTTP_ANSWER_MAX + strlen(o->location));
+	buf_init(&text, HTTP_ANSWER_TEXT_MAX + strlen(o->location));
 	filter_tell(f, UPSTREAM, "hit", 0, "status=%d", (int)o->status);
 	/* After the server's FIN there is only the end. */
 	if (!s->sides[DOWNSTREAM].eof &&

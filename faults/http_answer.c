@@ -47,7 +47,7 @@ int http_answer_write(struct buf *b, int status, const char *location, uint64_t 
 {
 	struct buf page CLEANUP(buf_fini) = {0};
 	const char *phrase = http_answer_phrase(status);
-	buf_init(&page, HTTP_ANSWER_MAX);
+	buf_init(&page, HTTP_ANSWER_TEXT_MAX);
 	int r = buf_printf(&page, "<html><head><title>%d %s</title></head><body><h1>%d %s</h1></body></html>\n", status,
 			   phrase, status, phrase);
 	if (r == 0)

@@ -2,7 +2,7 @@
 /* What a proxy answers by itself in place of the server behind it: a complete HTTP/1.1 reply. */
 #include "harness/base/buf.h"
 
-enum { HTTP_ANSWER_MAX = 8192 };
+enum { HTTP_ANSWER_TEXT_MAX = 8192 };
 
 /*
  * "HTTP/1.1 502 Bad Gateway" with Server, Content-Type, Content-Length, Connection: close and a small page. location:

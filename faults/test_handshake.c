@@ -273,6 +273,7 @@ static void what_makes_no_sense(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
 		assert_string_equal(bench_refusal(&b, "handshake", refused[i][0]), refused[i][1]);
 	assert_non_null(bench_refusal(&b, "handshake", "status=600"));
+	assert_non_null(bench_refusal(&b, "handshake", "status=503 retry_after=25h"));
 	assert_non_null(bench_refusal(&b, "handshake", "status=301 location=a\r\nSet-Cookie:x"));
 	bench_fini(&b);
 }

@@ -14,7 +14,7 @@
 #include "harness/base/opt_internal.h"
 #include "harness/base/rune.h"
 
-enum { SHOWN_MAX = 60, VARIABLE_MAX = 128, SENTENCE_MAX = 4096 };
+enum { VARIABLE_MAX = 128, SENTENCE_MAX = 4096 };
 
 struct conf_reader {
 	const char *name;
@@ -33,9 +33,7 @@ static int fail_value(struct conf_reader *r, const struct conf_node *node, const
 	struct buf shown CLEANUP(buf_fini) = {0};
 	if (code == -ENOMEM)
 		return no_memory(r);
-	buf_init(&shown, ERR_TEXT_MAX);
-	escape_text_max(&shown, span_str(key), SHOWN_MAX);
-	return conf_fail(r->e, r->name, node->line, node->column, "%s: %s", buf_cstr(&shown), why);
+	return conf_fail(r->e, r->name, node->line, node->column, "%s: %s", escape_word(&shown, key), why);
 }
 
 static const char *kind_word(const struct conf_node *node)
@@ -182,10 +180,8 @@ static int read_strings(struct conf_reader *r, const struct opt *o, const struct
 static int fail_twice(struct conf_reader *r, const struct conf_node *key, size_t line)
 {
 	struct buf shown CLEANUP(buf_fini) = {0};
-	buf_init(&shown, ERR_TEXT_MAX);
-	escape_text_max(&shown, span_str(key->text), SHOWN_MAX);
 	return conf_fail(r->e, r->name, key->line, key->column,
-			 "expected each key once, but \"%s\" is already in line %zu", buf_cstr(&shown), line);
+			 "expected each key once, but \"%s\" is already in line %zu", escape_word(&shown, key->text), line);
 }
 
 static int read_map(struct conf_reader *r, const struct opt *o, const struct conf_node *node, void *to)

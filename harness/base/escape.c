@@ -47,6 +47,13 @@ int escape_text_max(struct buf *b, struct span s, size_t max)
 	return r < 0 ? r : buf_printf(b, "... (%zu more octets)", s.len - keep);
 }
 
+const char *escape_word(struct buf *b, const char *word)
+{
+	buf_init(b, 4 * ESCAPE_WORD_MAX + 64);
+	escape_text_max(b, span_str(word), ESCAPE_WORD_MAX);
+	return buf_cstr(b);
+}
+
 int escape_hex(struct buf *b, struct span s)
 {
 	static const char digits[] = "0123456789abcdef";

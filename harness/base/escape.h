@@ -19,5 +19,12 @@ int escape_text(struct buf *b, struct span s);
  */
 int escape_text_max(struct buf *b, struct span s, size_t max);
 
+/*
+ * What a sentence shows of a word that somebody gave: escape_text_max of its first ESCAPE_WORD_MAX octets. b, which has
+ * not been initialised, holds it; buf_fini is the caller's.
+ */
+enum { ESCAPE_WORD_MAX = 60 };
+const char *escape_word(struct buf *b, const char *word);
+
 /* Appends two lower case hex digits an octet, a space between octets: "81 05 48". Nothing for an empty span. */
 int escape_hex(struct buf *b, struct span s);

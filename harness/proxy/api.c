@@ -16,7 +16,7 @@
 #include "harness/base/json.h"
 #include "harness/base/near.h"
 
-enum { SHOWN_MAX = 60, NO_BODY = 0, BODY = 1 };
+enum { NO_BODY = 0, BODY = 1 };
 
 /* A segment {p}, {t} or {n} is the name of a proxy, of one of its toxics, or the number of one of its connections. */
 static const struct route {
@@ -65,6 +65,11 @@ void api_answer(struct api_call *c, unsigned status, json_t *value)
 	json_decref(value);
 }
 
+json_t *api_error(unsigned status, const char *sentence)
+{
+	return json_pack("{s:o, s:i}", "error", json_text(span_str(sentence)), "status", (int)status);
+}
+
 void api_fail(struct api_call *c, unsigned status, const char *fmt, ...)
 {
 	struct err e;
@@ -72,7 +77,7 @@ void api_fail(struct api_call *c, unsigned status, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e.text, sizeof(e.text), fmt, ap);
 	va_end(ap);
-	api_answer(c, status, json_pack("{s:o, s:i}", "error", json_text(span_str(e.text)), "status", (int)status));
+	api_answer(c, status, api_error(status, e.text));
 }
 
 unsigned api_status_of(int error)
@@ -101,8 +106,7 @@ void api_refuse(struct api_call *c, int error, const struct err *e)
 static void fail_unknown(struct api_call *c, const char *what, const char *name, const char *near)
 {
 	struct buf shown CLEANUP(buf_fini) = {0};
-	buf_init(&shown, ERR_TEXT_MAX);
-	escape_text_max(&shown, span_str(name), SHOWN_MAX);
+	escape_word(&shown, name);
 	if (near)
 		api_fail(c, 404, "%s not found: \"%s\", did you mean \"%s\"?", what, buf_cstr(&shown), near);
 	else

@@ -8,8 +8,6 @@
 #include "harness/base/escape.h"
 #include "harness/proxy/api_internal.h"
 
-enum { SHOWN_MAX = 60 };
-
 /* One proxy of the plan, done; enough to undo it. */
 struct done {
 	struct proxy *proxy;
@@ -54,9 +52,8 @@ static int check_names(const struct api *api, const struct plan *plan, enum api_
 	for (size_t i = 0; i < plan->n && how == API_CREATE; i++)
 		if (proxies_find(api->proxies, plan->proxies[i].o.name)) {
 			struct buf shown CLEANUP(buf_fini) = {0};
-			buf_init(&shown, ERR_TEXT_MAX);
-			escape_text_max(&shown, span_str(plan->proxies[i].o.name), SHOWN_MAX);
-			return err_set(e, EEXIST, "proxy already exists: \"%s\"", buf_cstr(&shown));
+			return err_set(e, EEXIST, "proxy already exists: \"%s\"",
+				       escape_word(&shown, plan->proxies[i].o.name));
 		}
 	return 0;
 }

@@ -38,6 +38,8 @@ void api_on_request(void *owner, const struct http_request *q, struct http_answe
 
 /* The answer is an error: {"error": sentence, "status": status}. */
 void api_fail(struct api_call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* That object, for an answer that has more in it. A new reference, NULL without memory. */
+json_t *api_error(unsigned status, const char *sentence);
 /* The same for a negative errno of plan.h, proxy.h, toxics.h: 400, 409 or 503. */
 void api_refuse(struct api_call *c, int error, const struct err *e);
 unsigned api_status_of(int error);

@@ -39,8 +39,9 @@ void api_populate(struct api_call *c)
 	if (r == 0)
 		r = api_apply(c->api, &plan, API_POPULATE, &e);
 	if (r < 0) {
-		api_answer(c, api_status_of(r), json_pack("{s:s, s:i, s:o}", "error", e.text, "status",
-							  (int)api_status_of(r), "proxies", list));
+		json_t *refusal = api_error(api_status_of(r), e.text);
+		json_object_set_new(refusal, "proxies", list);
+		api_answer(c, api_status_of(r), refusal);
 		return;
 	}
 	for (size_t i = 0; i < plan.n; i++)

@@ -10,6 +10,7 @@
 
 #include "faults/fault.h"
 #include "harness/base/conf.h"
+#include "harness/base/escape.h"
 #include "harness/base/file.h"
 #include "harness/proxy/http.h"
 #include "harness/proxy/options_json.h"
@@ -281,8 +282,11 @@ int config_split_address(const char *text, char *host, size_t size, uint16_t *re
 	bool bracket = len >= 2 && text[0] == '[' && text[len - 1] == ']';
 	char *end = NULL;
 	unsigned long port = colon && colon[1] >= '0' && colon[1] <= '9' ? strtoul(colon + 1, &end, 10) : 0;
-	if (!end || *end || port > UINT16_MAX || len >= size || (!bracket && memchr(text, ':', len)))
-		return err_set(e, EINVAL, "expected HOST:PORT, such as 127.0.0.1:8474 or [::1]:8474, not \"%.80s\"", text);
+	if (!end || *end || port > UINT16_MAX || len >= size || (!bracket && memchr(text, ':', len))) {
+		struct buf shown CLEANUP(buf_fini) = {0};
+		return err_set(e, EINVAL, "expected HOST:PORT, such as 127.0.0.1:8474 or [::1]:8474, not \"%s\"",
+			       escape_word(&shown, text));
+	}
 	snprintf(host, size, "%.*s", (int)(len - 2 * bracket), text + bracket);
 	if (!host[0])
 		snprintf(host, size, "0.0.0.0");

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/escape.h"
 #include "harness/net/address.h"
 #include "harness/proxy/proxy_internal.h"
 
@@ -37,6 +38,13 @@ static bool set_literal(struct endpoint *ep)
 	return true;
 }
 
+/* why: the end of the sentence, behind the address. */
+static int refuse(const char *what, const char *text, const char *why, struct err *e)
+{
+	struct buf shown CLEANUP(buf_fini) = {0};
+	return err_set(e, EINVAL, "%s '%s'%s", what, escape_word(&shown, text), why);
+}
+
 int endpoint_parse(const char *text, const char *what, struct endpoint *ret, struct err *e)
 {
 	struct endpoint ep = {0};
@@ -45,7 +53,7 @@ int endpoint_parse(const char *text, const char *what, struct endpoint *ret, str
 	if (!text || strlen(text) >= sizeof(ep.text))
 		return err_set(e, EINVAL, "%s wants an address, \"host:port\"", what);
 	if (!colon || !parse_port(colon + 1, &ep.port))
-		return err_set(e, EINVAL, "%s '%.100s' has no port: \"host:port\", with a port up to 65535", what, text);
+		return refuse(what, text, " has no port: \"host:port\", with a port up to 65535", e);
 	size_t len = (size_t)(colon - text);
 	bool bracketed = len >= 2 && text[0] == '[' && colon[-1] == ']';
 	if (bracketed) {
@@ -54,14 +62,14 @@ int endpoint_parse(const char *text, const char *what, struct endpoint *ret, str
 	}
 	memcpy(ep.host, host, len);
 	if (!bracketed && strchr(ep.host, ':'))
-		return err_set(e, EINVAL, "%s '%.100s': an IPv6 address stands in brackets, \"[::1]:80\"", what, text);
+		return refuse(what, text, ": an IPv6 address stands in brackets, \"[::1]:80\"", e);
 	if (strlen(ep.host) != strcspn(ep.host, " \t\r\n/@[]%") || (bracketed && !len))
-		return err_set(e, EINVAL, "%s '%.100s' is not \"host:port\"", what, text);
+		return refuse(what, text, " is not \"host:port\"", e);
 	if (!listens && (!len || !ep.port))
-		return err_set(e, EINVAL, "%s '%.100s' needs a host and a port other than 0", what, text);
+		return refuse(what, text, " needs a host and a port other than 0", e);
 	ep.literal = set_literal(&ep);
 	if (bracketed && !ep.literal)
-		return err_set(e, EINVAL, "%s '%.100s': no IPv6 address in the brackets", what, text);
+		return refuse(what, text, ": no IPv6 address in the brackets", e);
 	snprintf(ep.text, sizeof(ep.text), "%s", text);
 	*ret = ep;
 	return 0;

@@ -8,7 +8,7 @@
 #include "harness/base/near.h"
 #include "harness/base/unit.h"
 
-enum { SHOWN_MAX = 60, DURATION_MAX_MS = 30 * 24 * 3600 * 1000LL };
+enum { DURATION_MAX_MS = 30 * 24 * 3600 * 1000LL };
 
 const struct opt plan_tls_table[] = {
 	{.name = "terminate", .type = OPT_FLAG, .offset = offsetof(struct proxy_tls, terminate), .def = "true",
@@ -96,8 +96,7 @@ static const struct fault *find_type(const char *type, struct err *e)
 		if (faults[i]->stream)
 			names[n++] = faults[i]->name;
 	const char *near = near_word(type, names, n);
-	buf_init(&shown, ERR_TEXT_MAX);
-	escape_text_max(&shown, span_str(type), SHOWN_MAX);
+	escape_word(&shown, type);
 	if (f)
 		err_set(e, EINVAL, "invalid toxic type: %s is a fault, but none of streams", f->name);
 	else if (near)
@@ -292,8 +291,7 @@ int plan_read_proxy(const json_t *body, const char *where, struct arena *a, stru
 static int check_names(const struct plan *p, size_t i, struct err *e)
 {
 	struct buf shown CLEANUP(buf_fini) = {0};
-	buf_init(&shown, ERR_TEXT_MAX);
-	escape_text_max(&shown, span_str(p->proxies[i].o.name), SHOWN_MAX);
+	escape_word(&shown, p->proxies[i].o.name);
 	for (size_t k = 0; k < i; k++) {
 		assert(p->proxies[k].o.name && p->proxies[i].o.name);
 		if (strcmp(p->proxies[k].o.name, p->proxies[i].o.name) == 0)
