@@ -63,6 +63,9 @@ unsigned api_admit(const struct api_door *door, const struct http_request *q, st
 	if (q->user_agent && strncmp(q->user_agent, "Mozilla/", 8) == 0) {
 		status = 403;
 		err_set(e, EPERM, "User agent not allowed: the API is not for browsers");
+	} else if (q->origin || q->sec_fetch_site) {
+		status = 403;
+		err_set(e, EPERM, "%s not allowed: the API is not for pages in browsers", q->origin ? "Origin" : "Sec-Fetch-Site");
 	} else if (door->local && q->host && !is_local_host(q->host)) {
 		status = 403;
 		err_set(e, EPERM, "expected a Host of this machine (localhost, 127.0.0.1, [::1]); a page whose name points "

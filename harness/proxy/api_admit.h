@@ -2,8 +2,9 @@
 /*
  * Who may use the API: it can reset every connection of a deployment, so it listens on loopback unless told otherwise,
  * and elsewhere it wants a token. On loopback, other processes of this machine are trusted, but pages in its browser
- * are not: as Toxiproxy does, browsers are refused by their User-Agent, and by the Host field, because a page whose
- * name was made to point to 127.0.0.1 (DNS rebinding) still sends its own name there. There is no CORS.
+ * are not: as Toxiproxy does, browsers are refused by their User-Agent, by the Host field, because a page whose
+ * name was made to point to 127.0.0.1 (DNS rebinding) still sends its own name there, and by the fields that a page
+ * cannot take away from what it sends: Origin (RFC 6454 7) and Sec-Fetch-Site (Fetch Metadata). There is no CORS.
  */
 #include "harness/base/err.h"
 #include "harness/proxy/http.h"

@@ -103,6 +103,8 @@ static enum MHD_Result answer(struct http_server *s, struct MHD_Connection *conn
 		.host = header(connection, MHD_HTTP_HEADER_HOST),
 		.user_agent = header(connection, MHD_HTTP_HEADER_USER_AGENT),
 		.authorization = header(connection, MHD_HTTP_HEADER_AUTHORIZATION),
+		.origin = header(connection, MHD_HTTP_HEADER_ORIGIN),
+		.sec_fetch_site = header(connection, "Sec-Fetch-Site"),
 	};
 	struct http_answer a = {.status = MHD_HTTP_INTERNAL_SERVER_ERROR};
 	buf_init(&a.body, HTTP_ANSWER_MAX);

@@ -21,7 +21,7 @@ enum http_limit {
 struct http_request {
 	const char *method;            /* as sent */
 	const char *target;            /* as sent, percent signs and query included: "/proxies/a%20b?how=rst" */
-	const char *host, *user_agent, *authorization; /* NULL: not sent */
+	const char *host, *user_agent, *authorization, *origin, *sec_fetch_site; /* NULL: not sent */
 	struct span body;
 	bool too_large;                /* the body is: it was dropped */
 };

@@ -53,6 +53,19 @@ static void browsers_are_not(void **state)
 		struct err e;
 		assert_int_equal(api_admit(&door, &q, &e), rows[i].status);
 	}
+	/* Whatever they say: a page cannot leave them out, and nobody else sends them. */
+	static const struct http_request pages[] = {
+		{.origin = "https://evil.example"}, {.origin = "null"}, {.origin = ""}, {.origin = "http://localhost:8474"},
+		{.sec_fetch_site = "cross-site"}, {.sec_fetch_site = "same-origin"}, {.sec_fetch_site = "none"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(pages) * 2; i++) {
+		const struct api_door one = {.local = i % 2, .token = i % 2 ? NULL : token};
+		struct http_request q = pages[i / 2];
+		struct err e;
+		q.host = "localhost";
+		q.authorization = "Bearer 0123456789abcdef";
+		assert_int_equal(api_admit(&one, &q, &e), 403);
+	}
 }
 
 static void only_the_whole_token_opens(void **state)
