@@ -57,27 +57,43 @@ static bool without_room(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* The socket of the next client; -EAGAIN: nobody waits; without_room(); others are of a client that is gone already. */
+static int accept_next(struct proxy *p, struct sockaddr_storage *client)
+{
+	socklen_t len = sizeof(*client);
+	if (p->counters.open >= PROXY_CONNECTIONS_MAX)
+		return -EMFILE;
+	int fd = accept4(p->listener_fd, (struct sockaddr *)client, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* For Linux sees to the descriptor first, that nobody waits also tells that there would be room. */
+static void accept_some(struct proxy *p)
+{
+	for (int i = 0; i < ACCEPT_BURST && !p->paused; i++) {
+		struct sockaddr_storage client = {0};
+		int fd = accept_next(p, &client);
+		if (without_room(-fd)) {
+			proxy_listener_pause(p);
+			return;
+		}
+		if (p->full)
+			proxy_tell(p, "resume", 0, NULL);
+		p->full = false;
+		if (fd >= 0)
+			relay_start(p, fd, &client);
+		else if (fd == -EAGAIN || fd == -EWOULDBLOCK)
+			return;
+	}
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct proxy *p = poll->data;
 	(void)status;
 	(void)events;
-	for (int i = 0; i < ACCEPT_BURST && !p->paused && p->listener == poll; i++) {
-		struct sockaddr_storage client = {0};
-		socklen_t len = sizeof(client);
-		if (p->counters.open >= PROXY_CONNECTIONS_MAX) {
-			proxy_listener_pause(p);
-			return;
-		}
-		int fd = accept4(p->listener_fd, (struct sockaddr *)&client, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			relay_start(p, fd, &client);
-		else if (without_room(errno))
-			proxy_listener_pause(p);
-		else if (errno == EAGAIN || errno == EWOULDBLOCK)
-			return;
-		/* Others are of one client that is gone already (accept(2)). */
-	}
+	if (p->listener == poll)
+		accept_some(p);
 }
 
 static void on_resume(void *owner, uint64_t now_us)
@@ -86,7 +102,7 @@ static void on_resume(void *owner, uint64_t now_us)
 	(void)now_us;
 	p->paused = false;
 	uv_poll_start(p->listener, UV_READABLE, on_poll);
-	proxy_tell(p, "resume", 0, NULL);
+	accept_some(p);
 }
 
 void proxy_listener_pause(struct proxy *p)
@@ -98,7 +114,9 @@ void proxy_listener_pause(struct proxy *p)
 	p->paused = true;
 	p->counters.accept_pauses++;
 	uv_poll_stop(p->listener);
-	proxy_tell(p, "pause", 0, NULL);
+	if (!p->full)
+		proxy_tell(p, "pause", 0, NULL);
+	p->full = true;
 }
 
 int proxy_listener_start(struct proxy *p, int fd, uv_poll_t **ret_poll)
@@ -126,7 +144,7 @@ void proxy_listener_stop(struct proxy *p)
 	if (!p->listener)
 		return;
 	alarm_clear(&p->resume);
-	p->paused = false;
+	p->paused = p->full = false;
 	uv_close((uv_handle_t *)TAKE_PTR(p->listener), on_closed);
 	cleanup_fd(&p->listener_fd);
 }

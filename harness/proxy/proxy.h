@@ -22,7 +22,7 @@ enum {
 	PROXY_NAME_MAX = 128,          /* octets of a proxy's name; any octet but controls and '/' */
 	PROXY_ADDRESS_MAX = 300,       /* octets of "host:port", NUL included */
 	PROXY_CONNECTIONS_MAX = 50000, /* of one proxy; who comes then waits in the kernel's queue */
-	PROXY_LINGER_MS = 2000,        /* how long an ended connection may take to deliver and to see the other FIN */
+	PROXY_LINGER_MS = 2000,        /* how long an ended connection may take in all to deliver and to see the other FIN */
 };
 
 struct proxies;
@@ -40,9 +40,9 @@ struct proxies_options {
 	 *		 how: fin, rst; refused, unreachable, unresolved, timeout (the upstream did not open: the
 	 *		 client gets a RST); tls (a handshake or a record was wrong); kill (proxy_kill); stop (the proxy was
 	 *		 disabled, changed or deleted); error
-	 * and the proxy, with connection 0: "listen" and "stop" (detail NULL), "pause" and "resume" (no descriptors left
-	 * to accept with). No time, no client address in them: the same seed and traffic give the same events. node is
-	 * the proxy's name.
+	 * and the proxy, with connection 0: "listen" and "stop" (detail NULL), "pause" (no descriptors left to accept
+	 * with, or PROXY_CONNECTIONS_MAX) and, when there is room again, "resume". No time, no client address in them:
+	 * the same seed and traffic give the same events. node is the proxy's name.
 	 */
 	void (*on_event)(void *owner, struct proxy *p, const struct fault_event *event);
 	void *owner;
@@ -104,7 +104,8 @@ bool proxy_terminates(const struct proxy *p);
 
 /* Listens (again, on the same port). Does nothing when it does. Errors as proxy_new. */
 int proxy_enable(struct proxy *p, struct err *e);
-/* Stops listening and ends its connections with FIN: what lies here undelivered is tried for PROXY_LINGER_MS. */
+/* Stops listening and ends its connections with FIN: what lies here undelivered is tried for PROXY_LINGER_MS, then
+ * a RST tells that it is lost. */
 void proxy_disable(struct proxy *p);
 /*
  * Listens there, goes there, is enabled or not, all or nothing; NULL, NULL and proxy_enabled(p) change nothing. When an
@@ -155,6 +156,6 @@ struct proxy_counters {
 	uint64_t ended_fin, ended_rst, ended_toxic, ended_user, ended_other;
 	uint64_t received[DIRECTIONS]; /* octets read from the sender of a direction */
 	uint64_t sent[DIRECTIONS]; /* octets passed on to its receiver; less what toxics drop or hold, or more */
-	uint64_t accept_pauses;    /* how often there was no descriptor to accept with */
+	uint64_t accept_pauses;    /* how often there was no room to accept, one try after the other */
 };
 void proxy_count(const struct proxy *p, struct proxy_counters *ret_counters);

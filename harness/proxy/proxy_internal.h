@@ -45,7 +45,8 @@ struct proxy {
 
 	uv_poll_t *listener;       /* NULL: disabled; on the heap, it outlives this by a turn */
 	int listener_fd;
-	bool paused;               /* no descriptors */
+	bool paused;               /* until `resume` */
+	bool full;                 /* there was no room when it was last tried, and "pause" is told */
 	struct alarm resume;
 
 	struct toxics toxics;
