@@ -332,7 +332,8 @@ void relay_leave(struct relay *r)
 		return;
 	alarm_clear(&r->alarm);
 	unlink_relay(r);
-	r->ops->fini(r);
+	if (r->ops->fini)
+		r->ops->fini(r);
 	free(r);
 }
 

@@ -33,7 +33,7 @@ struct relay_ops {
 	void (*abort)(struct relay *r);
 	/* The alarm while opening or lingering. */
 	void (*on_alarm)(struct relay *r);
-	/* Gives back what the kind owns. */
+	/* Gives back what the kind owns; NULL: nothing. */
 	void (*fini)(struct relay *r);
 };
 extern const struct relay_ops relay_raw, relay_tls;

@@ -71,7 +71,7 @@ static int connect_to(struct raw *r, const struct sockaddr_storage *to)
 	if (connect(fd, (const struct sockaddr *)to, address_len(to)) < 0 && errno != EINPROGRESS)
 		return -errno;
 	address_text(to, r->relay.upstream);
-	int error = side_open(&r->sides[SERVER], r, &r->relay.set->loop->uv, TAKE_FD(fd), on_poll);
+	int error = side_open(&r->sides[SERVER], r, &r->relay.set->loop->uv, TAKE_FD(fd));
 	if (error == 0)
 		side_watch(&r->sides[SERVER], UV_WRITABLE, on_poll);
 	return error;
@@ -117,7 +117,7 @@ static int raw_start(struct relay *relay, int fd)
 {
 	struct raw *r = (struct raw *)relay;
 	r->sides[SERVER] = (struct side){.of = r, .fd = -1};
-	return side_open(&r->sides[CLIENT], r, &relay->set->loop->uv, fd, on_poll);
+	return side_open(&r->sides[CLIENT], r, &relay->set->loop->uv, fd);
 }
 
 /* A port of the ephemeral range that nobody listens on may be given to our own socket, which then connects to itself.
@@ -290,8 +290,7 @@ static void linger(struct side *s, int status)
 {
 	struct raw *r = s->of;
 	ssize_t n = 1;
-	if (side_flush(s, r->relay.set->pipes))
-		relay_set_alarm(&r->relay, PROXY_LINGER_MS);
+	side_flush(s, r->relay.set->pipes);
 	for (size_t left = TURN_OCTETS; n > 0 && left && !s->eof; left -= (size_t)n < left ? (size_t)n : left)
 		n = recv(s->fd, NULL, CHUNK, MSG_TRUNC);
 	if (n == 0)
@@ -367,11 +366,17 @@ static void raw_end(struct relay *relay, enum stream_end how)
 		relay_set_alarm(relay, PROXY_LINGER_MS);
 }
 
+/* Its time is over: where octets were not taken, a RST says that they are lost. */
+static void cut_side(struct side *s)
+{
+	side_close(s, s->of->relay.set->pipes, side_pending(s) > 0);
+}
+
 static void raw_abort(struct relay *relay)
 {
 	struct raw *r = (struct raw *)relay;
-	side_close(&r->sides[CLIENT], relay->set->pipes, false);
-	side_close(&r->sides[SERVER], relay->set->pipes, false);
+	cut_side(&r->sides[CLIENT]);
+	cut_side(&r->sides[SERVER]);
 	relay_gone(relay);
 }
 

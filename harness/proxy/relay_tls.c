@@ -110,8 +110,6 @@ static void on_drain(void *owner)
 {
 	struct end *x = owner;
 	relay_enter(&x->of->relay);
-	if (x->lingers)
-		relay_set_alarm(&x->of->relay, PROXY_LINGER_MS);
 	leave(x);
 }
 
@@ -280,11 +278,19 @@ static void tls_end(struct relay *r, enum stream_end how)
 	reap_ends(s);
 }
 
+/* Its time is over: where octets were not taken, a RST says that they are lost. */
+static void cut_end(struct end *x)
+{
+	if (x->stream && stream_unsent(x->stream))
+		stream_reset(x->stream);
+	close_end(x);
+}
+
 static void tls_abort(struct relay *r)
 {
 	struct secure *s = (struct secure *)r;
-	close_end(&s->ends[CLIENT]);
-	close_end(&s->ends[SERVER]);
+	cut_end(&s->ends[CLIENT]);
+	cut_end(&s->ends[SERVER]);
 	relay_gone(r);
 }
 
@@ -295,11 +301,6 @@ static void tls_on_alarm(struct relay *r)
 		tls_abort(r);
 	else if (!r->silent)
 		relay_end(r, STREAM_END_RST, s->ends[CLIENT].open ? "server" : "client", "timeout");
-}
-
-static void tls_fini(struct relay *r)
-{
-	(void)r;
 }
 
 const struct relay_ops relay_tls = {
@@ -313,5 +314,4 @@ const struct relay_ops relay_tls = {
 	.end = tls_end,
 	.abort = tls_abort,
 	.on_alarm = tls_on_alarm,
-	.fini = tls_fini,
 };

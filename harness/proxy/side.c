@@ -10,11 +10,10 @@
 
 #include "harness/base/err.h"
 
-int side_open(struct side *s, struct raw *of, uv_loop_t *loop, int fd, uv_poll_cb on_poll)
+int side_open(struct side *s, struct raw *of, uv_loop_t *loop, int fd)
 {
 	uv_poll_t *poll = malloc(sizeof(*poll));
 	int r = poll ? uv_poll_init(loop, poll, fd) : -ENOMEM;
-	(void)on_poll;
 	if (r < 0) {
 		free(poll);
 		close(fd);

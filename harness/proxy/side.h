@@ -34,7 +34,7 @@ struct side {
 };
 
 /* Takes fd, also on failure. Negative errno. */
-int side_open(struct side *s, struct raw *of, uv_loop_t *loop, int fd, uv_poll_cb on_poll);
+int side_open(struct side *s, struct raw *of, uv_loop_t *loop, int fd);
 /* Asks libuv for these events of uv_poll_event. */
 void side_watch(struct side *s, int events, uv_poll_cb on_poll);
 /* Octets that are still to be sent. */

@@ -84,6 +84,42 @@ static void test_fin_comes_last(void **state)
 	}
 }
 
+/* Who takes a little now and then keeps an ended connection no longer than others: it is cut, and knows. */
+static void test_linger_is_over(void **state)
+{
+	enum { SENT = 12 << 20, PIECE = 512 << 10, PAUSE_US = 250000 };
+	static uint8_t piece[PIECE];
+	struct bed b;
+	struct err e;
+	int client, server, room = PIECE;
+	size_t got = 0;
+	ssize_t n = 1;
+	(void)state;
+	bed_init(&b, 1);
+	bed_proxy(&b, NULL);
+	bed_pair(&b, &client, &server);
+	setsockopt(client, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	struct toxic *t = bed_toxic(&b, "latency", "latency=1h", STREAM_DOWN, 0);
+	for (size_t sent = 0; sent < SENT; sent += PIECE)
+		bed_send(&b, server, piece, PIECE);
+	proxy_toxic_remove(b.proxy, t); /* now it lies in the proxy */
+	assert_int_equal(proxy_kill(b.proxy, 1, false, &e), 0);
+	for (uint64_t next_us = 0; n; bed_turn(&b)) {
+		if (clock_now_us() < next_us)
+			continue;
+		next_us = clock_now_us() + PAUSE_US;
+		for (size_t left = PIECE; left && (n = recv(client, piece, left, 0)) > 0; left -= (size_t)n)
+			got += (size_t)n;
+		if (n < 0 && errno == ECONNRESET)
+			break;
+	}
+	assert_int_equal(n, -1);
+	assert_true(got < SENT);
+	bed_close(&client);
+	bed_close(&server);
+	bed_fini(&b);
+}
+
 static void test_disable_enable(void **state)
 {
 	struct bed b;
@@ -267,6 +303,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill),           cmocka_unit_test(test_fin_comes_last),
+		cmocka_unit_test(test_linger_is_over),
 		cmocka_unit_test(test_disable_enable), cmocka_unit_test(test_change),
 		cmocka_unit_test(test_refusals),       cmocka_unit_test(test_names),
 		cmocka_unit_test(test_toxic_at_once),
