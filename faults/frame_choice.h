@@ -13,6 +13,9 @@ struct frame_choice {
 	double probability;
 };
 
+/* Frames counted: more than any connection carries, and still exact where a number is a double. */
+#define FRAME_COUNT_MAX 1000000000000000
+
 /* any, an opcode's name, data, control; NULL at the end. */
 extern const char *const frame_choice_opcodes[];
 
@@ -21,11 +24,11 @@ extern const char *const frame_choice_opcodes[];
 	{.name = "opcode", .type = OPT_ENUM, .offset = offsetof(options, member.opcode), .def = "any",                 \
 	 .choices = frame_choice_opcodes, .help = "which frames to " what},                                            \
 	{.name = "after", .type = OPT_U64, .offset = offsetof(options, member.after), .def = "0",                      \
-	 .help = "leave the first ones of these alone"},                                                               \
+	 .max = FRAME_COUNT_MAX, .help = "leave the first ones of these alone"},                                       \
 	{.name = "every", .type = OPT_U64, .offset = offsetof(options, member.every), .def = "1", .min = 1,            \
-	 .max = INT64_MAX, .help = "of the others each one of so many"},                                               \
+	 .max = FRAME_COUNT_MAX, .help = "of the others each one of so many"},                                         \
 	{.name = "count", .type = OPT_U64, .offset = offsetof(options, member.count), .def = "0",                      \
-	 .help = "at most so many in a direction of a connection; 0: no limit"},                                       \
+	 .max = FRAME_COUNT_MAX, .help = "at most so many in a direction of a connection; 0: no limit"},               \
 	{.name = "probability", .type = OPT_PERCENT, .offset = offsetof(options, member.probability), .def = "100%",   \
 	 .help = "of those, the share that is really taken, by the seed"}
 

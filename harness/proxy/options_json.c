@@ -4,6 +4,7 @@
  */
 #include "harness/proxy/options_json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +32,6 @@ static const char *kind(const json_t *value)
 		[JSON_REAL] = "a number", [JSON_TRUE] = "true", [JSON_FALSE] = "false", [JSON_NULL] = "null",
 	};
 	return names[json_typeof(value)];
-}
-
-static int set_text(const struct opt *o, void *to, const char *text, struct arena *a, struct err *e)
-{
-	return opt_set(o, to, text, a, e);
 }
 
 /* The number times `bare` as a whole one. false: it is none, or beyond what can be counted. */
@@ -68,7 +64,7 @@ static int set_number(const struct opt *o, const json_t *value, void *to, struct
 		if (!(share >= 0 && share <= 1))
 			return err_set(e, EINVAL, "expected a share from 0 to 1, or text such as \"1%%\", not %g", share);
 		unit_percent_print(&b, share);
-		return set_text(o, to, buf_cstr(&b), a, e);
+		return opt_set(o, to, buf_cstr(&b), a, e);
 	}
 	if (unit && !o->bare)
 		return refuse(o, e, "a number without a unit");
@@ -84,7 +80,7 @@ static int set_number(const struct opt *o, const json_t *value, void *to, struct
 		print_unit(o, (uint64_t)whole, &b);
 	else
 		buf_printf(&b, "%lld", (long long)whole);
-	return set_text(o, to, buf_cstr(&b), a, e);
+	return opt_set(o, to, buf_cstr(&b), a, e);
 }
 
 static int set_list(const struct opt *o, const json_t *value, void *to, struct arena *a, struct err *e)
@@ -93,9 +89,9 @@ static int set_list(const struct opt *o, const json_t *value, void *to, struct a
 	json_t *item;
 	opt_clear(o, to);
 	if (json_is_string(value))
-		return set_text(o, to, json_string_value(value), a, e);
+		return opt_set(o, to, json_string_value(value), a, e);
 	json_array_foreach(value, i, item) {
-		int r = json_is_string(item) ? set_text(o, to, json_string_value(item), a, e)
+		int r = json_is_string(item) ? opt_set(o, to, json_string_value(item), a, e)
 					     : err_set(e, EINVAL, "expected texts in the list, not %s", kind(item));
 		if (r < 0)
 			return r;
@@ -129,10 +125,10 @@ static int set(const struct opt *o, json_t *value, void *to, struct arena *a, st
 			return set_list(o, value, to, a, e);
 		if (counts || o->type == OPT_MAP)
 			return refuse(o, e, "text");
-		return set_text(o, to, json_string_value(value), a, e);
+		return opt_set(o, to, json_string_value(value), a, e);
 	case JSON_TRUE:
 	case JSON_FALSE:
-		return o->type == OPT_FLAG ? set_text(o, to, kind(value), a, e) : refuse(o, e, kind(value));
+		return o->type == OPT_FLAG ? opt_set(o, to, kind(value), a, e) : refuse(o, e, kind(value));
 	case JSON_ARRAY:
 		return o->type == OPT_STRINGS ? set_list(o, value, to, a, e) : refuse(o, e, kind(value));
 	case JSON_OBJECT:
@@ -193,10 +189,11 @@ json_t *options_number(double value)
 static json_t *unit_value(const struct opt *o, uint64_t value)
 {
 	struct buf b CLEANUP(buf_fini) = {0};
-	if (o->bare && value % (uint64_t)o->bare == 0)
-		return json_integer((json_int_t)(value / (uint64_t)o->bare));
-	if (o->bare)
-		return options_number((double)value / (double)o->bare);
+	uint64_t one = (uint64_t)o->bare;
+	if (one && value % one == 0 && value / one <= INT64_MAX)
+		return json_integer((json_int_t)(value / one));
+	if (one && (double)value <= WHOLE_MAX)
+		return options_number((double)value / (double)one);
 	buf_init(&b, TEXT_MAX);
 	print_unit(o, value, &b);
 	return json_string(buf_cstr(&b));
@@ -238,8 +235,8 @@ static json_t *value_of(const struct opt *o, const void *from)
 	case OPT_INT:
 		return json_integer(*(const int64_t *)p);
 	case OPT_U64:
-		return *(const uint64_t *)p <= INT64_MAX ? json_integer((json_int_t)*(const uint64_t *)p)
-							 : json_real((double)*(const uint64_t *)p);
+		assert(*(const uint64_t *)p <= INT64_MAX); /* by the bounds of its row */
+		return json_integer((json_int_t)*(const uint64_t *)p);
 	case OPT_SIZE:
 	case OPT_MICROS:
 	case OPT_DURATION:

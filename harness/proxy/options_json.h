@@ -7,7 +7,8 @@
  * false (or those words: Toxiproxy's command line knows numbers and words alone), choices and texts are text, lists are
  * arrays, maps are objects. null is what is not there. An unknown key is refused with the nearest known one.
  *
- * Written: rows with bare as bare numbers, counts as numbers, shares as numbers from 0 to 1, all else in user's words.
+ * Written: rows with bare as bare numbers, counts as numbers, shares as numbers from 0 to 1, all else in user's words;
+ * so is what no number of JSON can be, for there are none beyond INT64_MAX.
  */
 #include "harness/base/opt.h"
 

@@ -80,6 +80,8 @@ static void values_go_in_and_come_out(void **state)
 		{"{\"latency\": \"100ms\"}", "{\"latency\":100,\"bytes\":0,\"delay\":0," REST "}"},
 		{"{\"latency\": \"250us\"}", "{\"latency\":0.25,\"bytes\":0,\"delay\":0," REST "}"},
 		{"{\"bytes\": 9007199254740993}", "{\"latency\":0,\"bytes\":9007199254740993,\"delay\":0," REST "}"},
+		{"{\"bytes\": \"16777215TiB\"}", "{\"latency\":0,\"bytes\":\"16777215TiB\",\"delay\":0," REST "}"},
+		{"{\"bytes\": \"8388607TiB\"}", "{\"latency\":0,\"bytes\":9223370937343148032,\"delay\":0," REST "}"},
 		{"{\"bytes\": \"64KiB\"}", "{\"latency\":0,\"bytes\":65536,\"delay\":0," REST "}"},
 		{"{\"delay\": 7}", "{\"latency\":0,\"bytes\":0,\"delay\":7," REST "}"},
 		{"{\"plain\": \"2s\"}", "{" NUMBERS ",\"plain\":\"2s\"," REST "}"},
