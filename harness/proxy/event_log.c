@@ -5,6 +5,7 @@
 #include "harness/proxy/event_log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,7 +59,9 @@ static void write_pending(struct event_log *log)
 {
 	for (size_t at = 0; at < log->pending.len && !log->failed;) {
 		ssize_t n = write(log->fd, log->pending.p + at, log->pending.len - at);
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) /* whoever shares it made it non-blocking */
+			poll(&(struct pollfd){.fd = log->fd, .events = POLLOUT}, 1, -1);
+		else if (n < 0 && errno != EINTR)
 			fail(log, errno);
 		else if (n > 0)
 			at += (size_t)n;

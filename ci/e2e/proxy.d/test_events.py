@@ -1,12 +1,14 @@
 """The event log: what it says of what happened, and that the same seed and traffic give the same octets."""
 import contextlib
 import json
+import os
 import pathlib
 import socket
+import subprocess
 import tempfile
 import threading
 
-from rig import Client, Echo, Proxy, test, until
+from rig import WSQUALL, Client, Echo, Proxy, test, until
 
 # 30 frames of a server: text, ping and binary in turn, each told apart by its first octets (RFC 6455 5.2).
 FRAMES = b"".join(bytes([opcode, 20]) + b"%02d" % i + b"." * 18 for i in range(10) for opcode in (0x81, 0x89, 0x82))
@@ -103,8 +105,6 @@ def only_the_newest_events_are_kept_in_memory():
 @test
 def an_event_log_on_standard_output():
     with Echo() as echo:
-        import subprocess
-        from rig import WSQUALL
         process = subprocess.Popen([WSQUALL, "proxy", "-l", "127.0.0.1:0", "-e", "-", "-p",
                                     f"a=127.0.0.1:0=127.0.0.1:{echo.port}"], stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True)
@@ -120,6 +120,30 @@ def an_event_log_on_standard_output():
             process.wait()
             process.stdout.close()
             process.stderr.close()
+
+
+@test
+def an_event_log_that_takes_nothing_just_now():
+    out, into = os.pipe()
+    os.set_blocking(into, False)  # as some runners of programs leave it; and full
+    filled = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            filled += os.write(into, b"." * 4096)
+    process = subprocess.Popen([WSQUALL, "proxy", "-l", "127.0.0.1:0", "-e", "-"], stdout=into, stderr=subprocess.PIPE,
+                               text=True)
+    os.close(into)
+    try:
+        assert "API on http://127.0.0.1:" in process.stderr.readline()
+        with open(out, "rb") as log:
+            assert log.read(filled) == b"." * filled
+            process.terminate()
+            told = [json.loads(line)["event"] for line in log]
+            assert process.wait() == 0 and process.stderr.read() == "" and told == ["proxy.ready"], told
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
 
 
 # Runs that repeat. Each row: toxics of a proxy, put on in this order.
