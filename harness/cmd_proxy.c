@@ -54,7 +54,7 @@ static int read_plan(struct front *f, struct arena *a, struct plan *ret, struct 
 	struct err why;
 	int r = plan_read(f->proxies, a, ret, &why);
 	if (r == 0)
-		r = plan_check(ret, &why);
+		r = plan_check(ret, NULL, &why);
 	if (r == 0)
 		return 0;
 	/* Of a body that nobody sent, only what is wrong with it is told. */

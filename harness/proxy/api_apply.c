@@ -1,6 +1,6 @@
 /*
  * A plan of several proxies, all or nothing: everything that can be looked at beforehand is, and what only listening
- * can tell (a port in use) is undone when a later proxy fails.
+ * can tell (a port in use) is undone when a later proxy fails. Open connections end when nothing can fail any more.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,7 @@
 struct done {
 	struct proxy *proxy;
 	bool made, replaced;
-	char listen[PROXY_ADDRESS_MAX], upstream[PROXY_ADDRESS_MAX]; /* before */
-	bool enabled;
+	struct proxy_was was;      /* when replaced */
 };
 
 static int apply_new(struct api *api, const struct plan_proxy *wanted, struct done *d, struct err *e)
@@ -26,17 +25,13 @@ static int apply_new(struct api *api, const struct plan_proxy *wanted, struct do
 /* An address that is written otherwise may be the same; the proxy knows. */
 static int apply_old(const struct plan_proxy *wanted, struct proxy *p, struct done *d, struct err *e)
 {
+	struct proxy_was between;
 	d->proxy = p;
-	d->enabled = proxy_enabled(p);
-	snprintf(d->listen, sizeof(d->listen), "%s", proxy_listen(p));
-	snprintf(d->upstream, sizeof(d->upstream), "%s", proxy_upstream(p));
-	int r = proxy_change(p, wanted->o.listen, wanted->o.upstream, d->enabled, e);
-	if (r < 0)
+	int r = proxy_move(p, wanted->o.listen, wanted->o.upstream, proxy_enabled(p), &d->was, e);
+	if (r <= 0)
 		return r;
-	d->replaced = strcmp(d->listen, proxy_listen(p)) != 0 || strcmp(d->upstream, proxy_upstream(p)) != 0;
-	if (d->replaced && wanted->o.enabled != d->enabled)
-		r = proxy_change(p, NULL, NULL, wanted->o.enabled, e);
-	return r;
+	d->replaced = true;
+	return wanted->o.enabled == d->was.enabled ? 0 : proxy_move(p, NULL, NULL, wanted->o.enabled, &between, e);
 }
 
 static void undo(struct done *d)
@@ -44,7 +39,7 @@ static void undo(struct done *d)
 	if (d->made)
 		proxy_free(d->proxy);
 	else if (d->replaced)
-		proxy_change(d->proxy, d->listen, d->upstream, d->enabled, NULL);
+		proxy_move_back(d->proxy, &d->was);
 }
 
 static int check_names(const struct api *api, const struct plan *plan, enum api_apply_how how, struct err *e)
@@ -85,6 +80,8 @@ static int apply_toxics(struct api *api, const struct plan_proxy *wanted, struct
 {
 	struct toxic *toxic;
 	int r = 0;
+	if (d->replaced)
+		proxy_moved(d->proxy, &d->was);
 	if (!d->made && (d->replaced || wanted->toxics_given))
 		remove_toxics(api, d->proxy);
 	if (d->made || d->replaced)
@@ -101,7 +98,7 @@ int api_apply(struct api *api, const struct plan *plan, enum api_apply_how how, 
 {
 	int r = check_names(api, plan, how, e);
 	if (r == 0)
-		r = plan_check(plan, e);
+		r = plan_check(plan, api->proxies, e);
 	if (r < 0)
 		return r;
 	struct done *done = calloc(plan->n + 1, sizeof(*done));

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { TEXTS_MAX = 64 << 10 }; /* octets of what a user says of TLS */
+
 static int check(const struct proxy_tls *o, struct err *e)
 {
 	if (!o->terminate && (o->upstream || o->certificate || o->key))
@@ -12,6 +14,18 @@ static int check(const struct proxy_tls *o, struct err *e)
 		return err_set(e, EINVAL, "a certificate and its key are given both or not at all");
 	if (!o->upstream && (o->upstream_ca || o->upstream_insecure || o->upstream_name))
 		return err_set(e, EINVAL, "TLS options of the upstream, but no TLS towards it");
+	return 0;
+}
+
+/* Copies the texts; those that are NULL stay so. */
+static int keep(struct credentials *c, const struct proxy_tls *o)
+{
+	c->o = *o;
+	const char **texts[] = {&c->o.certificate, &c->o.key, &c->o.upstream_ca, &c->o.upstream_name, &c->o.alpn};
+	arena_init(&c->arena, TEXTS_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (*texts[i] && !(*texts[i] = arena_strdup(&c->arena, *texts[i])))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -27,11 +41,10 @@ int credentials_new(const struct proxy_tls *o, const char *host, struct credenti
 		return 0;
 	}
 	struct credentials *c = calloc(1, sizeof(*c));
-	if (!c || !(c->name = strdup(o->upstream_name ? o->upstream_name : host))) {
-		free(c);
+	if (!c || keep(c, o) < 0 || !(c->name = strdup(o->upstream_name ? o->upstream_name : host))) {
+		credentials_free(c);
 		return err_set(e, ENOMEM, "out of memory");
 	}
-	c->named = o->upstream_name;
 	r = tls_server_context_new(&server, &c->server, e);
 	if (r == 0 && o->upstream)
 		r = tls_context_new(&client, &c->client, e);
@@ -50,12 +63,13 @@ void credentials_free(struct credentials *c)
 	tls_context_free(c->server);
 	tls_context_free(c->client);
 	free(c->name);
+	arena_fini(&c->arena);
 	free(c);
 }
 
 void credentials_set_host(struct credentials *c, const char *host)
 {
-	char *name = c->named ? NULL : strdup(host);
+	char *name = c->o.upstream_name ? NULL : strdup(host);
 	if (!name)
 		return;
 	free(c->name);

@@ -1,13 +1,15 @@
 #pragma once
 /* What a proxy that ends TLS needs for it: a certificate towards clients, whom to trust towards the upstream. */
+#include "harness/base/arena.h"
 #include "harness/net/tls.h"
 #include "harness/proxy/proxy.h"
 
 struct credentials {
+	struct proxy_tls o;           /* as given */
+	struct arena arena;           /* its texts */
 	struct tls_context *server;   /* towards the client */
 	struct tls_context *client;   /* towards the upstream; NULL: plain TCP */
 	char *name;                   /* asked for in the upstream's certificate */
-	bool named;                   /* by the user: it does not follow the upstream */
 };
 
 /* host: the upstream's. NULL is given when o does not terminate. -ENOENT, -EINVAL with a sentence. */

@@ -52,8 +52,11 @@ void plan_toxic_fini(struct plan_toxic *t);
 int plan_read_proxy(const json_t *body, const char *where, struct arena *a, struct plan_proxy *ret, struct err *e);
 /* A list of proxies (Toxiproxy's /populate, and its configuration file); names differ. */
 int plan_read(const json_t *body, struct arena *a, struct plan *ret, struct err *e);
-/* Looks at addresses, names, files and toxics without making anything. As proxy_check and toxics_add. */
-int plan_check(const struct plan *p, struct err *e);
+/*
+ * Looks at addresses, names, files and toxics without making anything. existing: the proxies that there are, whose TLS
+ * and connect_timeout cannot be changed, only left out or said as they are; may be NULL. As proxy_check and toxics_add.
+ */
+int plan_check(const struct plan *p, const struct proxies *existing, struct err *e);
 
 /* As the API shows it: a new reference, NULL without memory. */
 json_t *plan_show_toxic(const struct toxic *t, uint64_t now_us);

@@ -101,14 +101,6 @@ int proxy_new(struct proxies *set, const struct proxy_options *o, struct proxy *
 	return 0;
 }
 
-static void end_all(struct proxy *p)
-{
-	for (struct relay *r = p->relays, *next; r; r = next) {
-		next = r->next;
-		relay_end(r, STREAM_END_FIN, "user", "stop");
-	}
-}
-
 void proxy_free(struct proxy *p)
 {
 	if (!p)
@@ -145,109 +137,14 @@ bool proxy_enabled(const struct proxy *p)
 	return p->listener != NULL;
 }
 
-bool proxy_terminates(const struct proxy *p)
+const struct proxy_tls *proxy_tls(const struct proxy *p)
 {
-	return p->credentials != NULL;
+	return p->credentials ? &p->credentials->o : NULL;
 }
 
-/* Changing --------------------------------------------------------------------------------------------------------- */
-
-/* Listens on ep, and only then lets the old socket go. */
-static int move_to(struct proxy *p, struct endpoint *ep, struct err *e)
+uint32_t proxy_connect_timeout_ms(const struct proxy *p)
 {
-	int fd = -1, r = endpoint_resolve(ep, e);
-	if (r == 0)
-		r = proxy_listener_open(ep, &fd, e);
-	if (r < 0)
-		return r;
-	uv_poll_t *poll = NULL;
-	r = proxy_listener_start(p, fd, &poll);
-	if (r < 0)
-		return err_set(e, -r, "cannot listen on %s: %s", ep->text, strerror(-r));
-	proxy_listener_stop(p);
-	p->listener = poll;
-	p->listener_fd = fd;
-	p->listen = *ep;
-	return 0;
-}
-
-int proxy_enable(struct proxy *p, struct err *e)
-{
-	struct endpoint ep = p->listen;
-	if (p->listener)
-		return 0;
-	int r = move_to(p, &ep, e);
-	if (r == 0)
-		proxy_tell(p, "listen", 0, NULL);
-	return r;
-}
-
-void proxy_disable(struct proxy *p)
-{
-	bool was = p->listener;
-	proxy_listener_stop(p);
-	end_all(p);
-	if (was)
-		proxy_tell(p, "stop", 0, NULL);
-}
-
-/*
- * The same port on another address of ours: both at once may be refused, so the old one goes first, and comes back when
- * it fails.
- */
-static int move_on_same_port(struct proxy *p, struct endpoint *ep, struct err *e)
-{
-	struct endpoint old = p->listen;
-	proxy_listener_stop(p);
-	int r = move_to(p, ep, e);
-	if (r < 0 && move_to(p, &old, NULL) < 0) {
-		end_all(p);
-		proxy_tell(p, "stop", 0, NULL);
-	}
-	return r;
-}
-
-/* Whether `text` names another listening address than the one there is. */
-static int other_listener(struct proxy *p, const char *text, struct endpoint *ret, bool *ret_other, struct err *e)
-{
-	*ret = p->listen;
-	*ret_other = false;
-	if (!text || strcmp(text, p->listen.text) == 0)
-		return 0;
-	int r = endpoint_parse(text, "listen", ret, e);
-	if (r == 0)
-		r = endpoint_resolve(ret, e);
-	if (r == 0)
-		*ret_other = !p->listener || !address_eq(&ret->address, &p->listen.address);
-	return r;
-}
-
-int proxy_change(struct proxy *p, const char *listen, const char *upstream, bool enabled, struct err *e)
-{
-	struct endpoint new_listen, new_upstream = p->upstream;
-	bool other_listen, other_upstream = upstream && strcmp(upstream, p->upstream.text) != 0, was = p->listener;
-	int r = other_listener(p, listen, &new_listen, &other_listen, e);
-	if (r == 0 && other_upstream)
-		r = endpoint_parse(upstream, "upstream", &new_upstream, e);
-	if (r == 0 && enabled && (other_listen || !was)) {
-		r = move_to(p, &new_listen, e);
-		if (r == -EADDRINUSE && was && new_listen.port == p->listen.port)
-			r = move_on_same_port(p, &new_listen, e);
-	}
-	if (r < 0)
-		return r;
-	if (other_listen && !enabled)
-		p->listen = new_listen;
-	p->upstream = new_upstream;
-	if (other_upstream && p->credentials)
-		credentials_set_host(p->credentials, p->upstream.host);
-	if (!enabled)
-		proxy_disable(p);
-	else if (other_listen || other_upstream)
-		end_all(p);
-	if (enabled && !was)
-		proxy_tell(p, "listen", 0, NULL);
-	return 0;
+	return p->connect_timeout_ms;
 }
 
 /* Toxics ----------------------------------------------------------------------------------------------------------- */

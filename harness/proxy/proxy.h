@@ -99,8 +99,9 @@ const char *proxy_name(const struct proxy *p);
 const char *proxy_listen(const struct proxy *p);
 const char *proxy_upstream(const struct proxy *p);
 bool proxy_enabled(const struct proxy *p);
-/* TLS is ended here. */
-bool proxy_terminates(const struct proxy *p);
+/* The TLS that is ended here; NULL: none is. */
+const struct proxy_tls *proxy_tls(const struct proxy *p);
+uint32_t proxy_connect_timeout_ms(const struct proxy *p);
 
 /* Listens (again, on the same port). Does nothing when it does. Errors as proxy_new. */
 int proxy_enable(struct proxy *p, struct err *e);
@@ -112,6 +113,23 @@ void proxy_disable(struct proxy *p);
  * address really changes, open connections are ended as proxy_disable does.
  */
 int proxy_change(struct proxy *p, const char *listen, const char *upstream, bool enabled, struct err *e);
+
+/* What a proxy was before it was moved. */
+struct proxy_was {
+	char listen[PROXY_ADDRESS_MAX], upstream[PROXY_ADDRESS_MAX];
+	bool enabled;
+	bool moved;                /* an address is another one now */
+};
+/*
+ * proxy_change in two steps, for several proxies at once: after proxy_move p listens there (or not at all), and nothing
+ * has been done to its open connections. 1: an address is another one now; 0: none is. proxy_moved or proxy_move_back
+ * comes next, before the loop turns. Should somebody else have taken the old address meanwhile, the way back ends in a
+ * disabled proxy, which is told.
+ */
+int proxy_move(struct proxy *p, const char *listen, const char *upstream, bool enabled, struct proxy_was *ret_was,
+	       struct err *e);
+void proxy_moved(struct proxy *p, const struct proxy_was *was);
+void proxy_move_back(struct proxy *p, const struct proxy_was *was);
 
 /*
  * Toxics. Read the set with proxy_toxics(p)->first and toxics_find(); change it only through these, which know the time

@@ -78,7 +78,7 @@ static void test_rows(void **state)
 		if (row->peer[0].what != PEER_DONE) /* else nobody is to speak to the upstream */
 			bed_peer(&b, &p, row->peer, ctx);
 		bed_proxy(&b, &tls);
-		assert_true(proxy_terminates(b.proxy));
+		assert_true(proxy_tls(b.proxy)->terminate);
 		client_start(&c, &b);
 		client_join(&c, &b, row->said);
 		if (row->end)

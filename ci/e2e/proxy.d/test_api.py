@@ -109,64 +109,6 @@ def a_proxy_with_toxics_is_made_whole_or_not_at_all():
 
 
 @test
-def populate_makes_replaces_and_leaves_alone():
-    with Echo() as echo, Echo() as other, Proxy() as p:
-        up = f"127.0.0.1:{echo.port}"
-        same = p.create("same", echo.port)
-        changed = p.create("changed", echo.port)
-        p.toxic("same", "latency")
-        p.toxic("changed", "latency")
-        kept, cut = p.connect(same), p.connect(changed)
-        kept.echo(b"1"), cut.echo(b"1")
-        got = p.ask("POST", "/populate", [
-            {"name": "same", "listen": same["listen"], "upstream": up, "toxics": None},
-            {"name": "changed", "listen": changed["listen"], "upstream": f"127.0.0.1:{other.port}"},
-            {"name": "new", "upstream": up, "enabled": False},
-            {"name": "poisoned", "upstream": up, "toxics": [{"type": "limit_data", "attributes": {"bytes": 3}}]},
-        ], 201)["proxies"]
-        assert [x["name"] for x in got] == ["same", "changed", "new", "poisoned"], got
-        assert [len(x["toxics"]) for x in got] == [1, 0, 0, 1] and [x["enabled"] for x in got] == [True, True, False, True]
-        kept.echo(b"2")
-        assert cut.read_all() == b""
-        p.connect(got[1]).echo(b"3")
-        client = p.connect(got[3])
-        client.send(b"12345")
-        assert client.read_all() == b"123"
-        p.ask("POST", "/populate", [{"name": "same", "listen": same["listen"], "upstream": up, "toxics": []}], 201)
-        assert p.ask("GET", "/proxies/same/toxics") == []
-        kept.echo(b"4")
-
-
-@test
-def populate_with_one_mistake_changes_nothing():
-    with Echo() as echo, Proxy() as p, socket.create_server(("127.0.0.1", 0)) as taken:
-        old = p.create("old", echo.port)
-        p.toxic("old", "latency")
-        client = p.connect(old)
-        client.echo(b"1")
-        before = p.ask("GET", "/proxies")
-        fine = [{"name": "new", "upstream": "127.0.0.1:1"}]
-        for last, status, says in (
-                ({"upstream": "127.0.0.1:1"}, 400, "missing required field: name at proxy 2"),
-                ({"name": "x"}, 400, "missing required field: upstream at proxy 2"),
-                ({"name": "new", "upstream": "127.0.0.1:1"}, 400, "duplicate proxy name"),
-                ({"name": "x", "upstream": "nowhere"}, 400, ""), (7, 400, "at proxy 2"),
-                ({"name": "x", "upstream": "127.0.0.1:1", "toxics": [{"type": "x"}]}, 400, "invalid toxic type"),
-                ({"name": "x", "listen": f"127.0.0.1:{taken.getsockname()[1]}", "upstream": "127.0.0.1:1"}, 409, "")):
-            got = p.http("POST", "/populate", [*fine, last])
-            body = got.json()
-            assert got.status == status == body["status"] and body["proxies"] == [] and says in body["error"], got
-            assert p.ask("GET", "/proxies") == before
-        client.echo(b"2")
-        # What was replaced before the mistake showed is put back: its address, its toxics.
-        p.http("POST", "/populate", [{**old, "upstream": "127.0.0.1:1", "toxics": None},
-                                     {"name": "x", "listen": f"127.0.0.1:{taken.getsockname()[1]}",
-                                      "upstream": "127.0.0.1:1"}])
-        assert p.ask("GET", "/proxies") == before
-        p.connect(old).echo(b"3")
-
-
-@test
 def a_toxic_is_added_shown_changed_and_removed():
     with Echo() as echo, Proxy() as p:
         made = p.create("a", echo.port)
@@ -340,6 +282,8 @@ def browsers_and_strangers_are_refused():
     with Proxy() as p:
         p.refused("GET", "/proxies", status=403, says="User agent not allowed",
                   headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"})
+        for name, value in (("Origin", "http://localhost:8474"), ("Origin", "null"), ("Sec-Fetch-Site", "none")):
+            p.refused("POST", "/reset", status=403, says=name, headers={name: value})
         for host in ("evil.example", f"evil.example:{p.port}", "127.0.0.1.evil.example"):
             p.refused("POST", "/reset", status=403, says="Host", headers={"Host": host})
         for host in ("localhost", f"127.0.0.1:{p.port}", "[::1]:8474"):
@@ -369,7 +313,7 @@ def tls_is_ended_where_it_is_wanted():
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with Echo() as echo, Proxy() as p:
         made = p.create("a", echo.port, tls={"upstream": False}, toxics=[{"type": "latency", "attributes": {"latency": 150}}])
-        assert made["tls"] == {"terminate": True}, made
+        assert made["tls"] == {"terminate": True, "upstream": False, "upstream_insecure": False}, made
         client = p.connect(made)
         client.socket = context.wrap_socket(client.socket)
         assert client.echo(b"in clear behind the proxy") >= 0.15
