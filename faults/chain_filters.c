@@ -158,6 +158,18 @@ void chain_let_go(struct chain *c, uint64_t now_us)
 	chain_leave(c);
 }
 
+const struct tls_context *chain_certificate(struct chain *c)
+{
+	struct filter *shows = NULL;
+	for (struct filter *f = c->first; f; f = f->next)
+		if (f->toxic->certificate)
+			shows = f;
+	if (!shows)
+		return NULL;
+	filter_tell(shows, DOWNSTREAM, "hit", 0, NULL);
+	return shows->toxic->certificate;
+}
+
 void chain_drop_filters(struct chain *c)
 {
 	for (struct filter *f = c->first, *next; f; f = next) {

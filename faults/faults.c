@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "faults/fault.h"
+#include "faults/filter.h"
 #include "faults/link.h"
 
 #define FAULT(name) extern const struct fault fault_##name;
@@ -92,6 +93,9 @@ void fault_probe(const struct fault *f, enum fault_plane plane, const struct fau
 	*ret = (struct fault_probe){.means = fault_has_plane(f, plane) ? FAULT_DRIVEN : FAULT_MISSING};
 	if (action && action->probe)
 		action->probe(site, ret);
+	else if (plane == FAULT_STREAM && f->stream && f->stream->certificate)
+		snprintf(ret->why, sizeof(ret->why), "by the certificate of a proxy with tls; missing where TLS passes, and in our "
+						     "own clients");
 	else if (ret->means == FAULT_DRIVEN)
 		snprintf(ret->why, sizeof(ret->why), "%s", how[plane]);
 	else

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "harness/base/buf.h"
+#include "harness/base/err.h"
 #include "harness/base/rng.h"
 #include "harness/base/span.h"
 
@@ -39,6 +40,7 @@ struct held {
 };
 
 struct filter;
+struct tls_context;                /* harness/net/tls.h */
 
 /* Each may be NULL but data. None is called after the filter ended the connection. */
 struct filter_ops {
@@ -47,6 +49,12 @@ struct filter_ops {
 	/* With these options it reads the handshake or frames: where TLS is, it needs the octets inside. NULL: never.
 	 */
 	bool (*clear)(const void *options);
+	/*
+	 * Makes, once for each toxic, the certificate that a proxy which ends TLS shows in place of its usual one to each new
+	 * connection that the filter is on; errors as tls_server_context_new. NULL: it shows none. The fault does nothing
+	 * else, and can be nowhere else.
+	 */
+	int (*certificate)(const void *options, const struct tls_context *usual, struct tls_context **ret, struct err *e);
 	void (*open)(struct filter *f);
 	/* Of the directions it works in; the others pass by. octets are valid during the call and at least one. */
 	void (*data)(struct filter *f, enum direction d, struct span octets);

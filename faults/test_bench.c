@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "faults/test_bench.h"
+#include "harness/net/tls.h"
 
 static void on_out(void *owner, enum direction d, struct span octets)
 {
@@ -58,12 +59,22 @@ static void on_event(void *owner, const struct fault_event *e)
 			 0);
 }
 
+/* As of a proxy that ends TLS, so that every toxic can be put on. One for all benches of a test. */
+static const struct tls_context *usual_certificate(void)
+{
+	static struct tls_context *certificate;
+	if (!certificate)
+		assert_int_equal(tls_server_context_new(&(struct tls_server_options){0}, &certificate, NULL), 0);
+	return certificate;
+}
+
 void bench_init_seed(struct bench *b, uint64_t seed)
 {
 	*b = (struct bench){.wake_at_us = UINT64_MAX};
 	toxics_init(&b->toxics, seed, "bench");
 	b->toxics.on_event = on_event;
 	b->toxics.owner = b;
+	b->toxics.certificate = usual_certificate();
 	buf_init(&b->events, BENCH_EVENTS_MAX);
 	for (enum direction d = 0; d < DIRECTIONS; d++)
 		buf_init(&b->out[d], 256 << 20);

@@ -7,6 +7,7 @@
 
 #include "faults/chain.h"
 #include "harness/base/rune.h"
+#include "harness/net/tls.h"
 
 enum { TOXIC_OPTIONS_MAX = 1 << 20 }; /* octets that the texts of one toxic's options may take */
 
@@ -18,6 +19,7 @@ void toxics_init(struct toxics *t, uint64_t seed, const char *name)
 static void free_toxic(struct toxic *toxic)
 {
 	arena_fini(&toxic->arena);
+	tls_context_free(toxic->certificate);
 	free(toxic->options);
 	free(toxic);
 }
@@ -58,7 +60,18 @@ static bool is_name(const char *name)
 	return true;
 }
 
-static int fill_options(const struct toxic_spec *spec, const struct fault *f, struct toxic *into, struct err *e)
+static int make_certificate(const struct toxics *t, const struct fault *f, struct toxic *into, struct err *e)
+{
+	if (!f->stream->certificate)
+		return 0;
+	if (!t->certificate)
+		return err_set(e, ENOTSUP, "%s shows a certificate, which only a proxy with \"tls\" can, that ends TLS",
+			       f->name);
+	return f->stream->certificate(into->options, t->certificate, &into->certificate, e);
+}
+
+static int fill_options(const struct toxics *t, const struct toxic_spec *spec, const struct fault *f, struct toxic *into,
+			struct err *e)
 {
 	arena_init(&into->arena, TOXIC_OPTIONS_MAX);
 	into->options = calloc(1, f->options_size + !f->options_size);
@@ -67,7 +80,7 @@ static int fill_options(const struct toxic_spec *spec, const struct fault *f, st
 	int r = spec->fill ? spec->fill(spec->from, f, into->options, &into->arena, e) : 0;
 	if (r == 0 && f->check)
 		r = f->check(into->options, e);
-	return r;
+	return r < 0 ? r : make_certificate(t, f, into, e);
 }
 
 static int check_spec(const struct toxic_spec *spec, struct err *e)
@@ -117,7 +130,7 @@ static int make(struct toxics *t, const struct toxic_spec *spec, uint64_t now_us
 	if (r == 0 && toxics_find(t, toxic->name))
 		r = err_set(e, EEXIST, "there is a toxic named %s already", toxic->name);
 	if (r == 0)
-		r = fill_options(spec, spec->fault, toxic, e);
+		r = fill_options(t, spec, spec->fault, toxic, e);
 	if (r < 0) {
 		free_toxic(toxic);
 		return r;
@@ -161,7 +174,7 @@ int toxics_update(struct toxics *t, struct toxic *toxic, const struct toxic_spec
 	assert(!t->busy);
 	int r = check_spec(spec, e);
 	if (r == 0)
-		r = fill_options(spec, toxic->fault, &fresh, e);
+		r = fill_options(t, spec, toxic->fault, &fresh, e);
 	if (r < 0) {
 		arena_fini(&fresh.arena);
 		free(fresh.options);
@@ -171,6 +184,7 @@ int toxics_update(struct toxics *t, struct toxic *toxic, const struct toxic_spec
 	struct toxic old = *toxic;
 	toxic->options = fresh.options;
 	toxic->arena = fresh.arena;
+	toxic->certificate = fresh.certificate;
 	toxic->toxicity = spec->toxicity;
 	if (streams_too)
 		toxic->streams = spec->streams;
@@ -181,6 +195,7 @@ int toxics_update(struct toxics *t, struct toxic *toxic, const struct toxic_spec
 		chain_toxic_changed(c, toxic, streams_too, now_us);
 	t->busy = false;
 	arena_fini(&old.arena);
+	tls_context_free(old.certificate);
 	free(old.options);
 	return 0;
 }

@@ -21,6 +21,7 @@ struct toxic {
 
 	/* internal */
 	void *options;             /* a copy; what it points to lives in `arena` */
+	struct tls_context *certificate; /* that it shows; NULL: none */
 	struct arena arena;
 	struct toxic *next;
 };
@@ -32,6 +33,8 @@ struct toxics {
 	const char *name;          /* the proxy's, part of every connection's seed; outlives this */
 	void (*on_event)(void *owner, const struct fault_event *event); /* may be NULL */
 	void *owner;
+	/* Of a proxy that ends TLS: what it shows; outlives this. NULL: elsewhere, where no toxic can show another one. */
+	const struct tls_context *certificate;
 	struct toxic *first;       /* in the order of adding */
 	size_t n;
 
@@ -63,8 +66,8 @@ void toxics_fini(struct toxics *t);
 
 /*
  * At the end of the list, on every open connection at once (toxicity decides for each). -EEXIST: the name is taken;
- * -EINVAL: not a stream fault, a bad name (text without '/' and controls), bad options; -ENOSPC: TOXICS_MAX. With a
- * sentence; then nothing has changed.
+ * -EINVAL: not a stream fault, a bad name (text without '/' and controls), bad options; -ENOSPC: TOXICS_MAX; -ENOTSUP:
+ * it shows a certificate, and no TLS is ended here; what making that gave. With a sentence; then nothing has changed.
  */
 int toxics_add(struct toxics *t, const struct toxic_spec *spec, uint64_t now_us, struct toxic **ret_toxic,
 	       struct err *e);
@@ -108,6 +111,8 @@ void chain_open(struct chain *c, uint64_t now_us);
 /* NULL is fine. Not from inside one of its events. */
 void chain_free(struct chain *c);
 uint64_t chain_connection(const struct chain *c);
+/* Before the handshake: the certificate to be shown by the last toxic on it that has one, which tells so; or NULL. */
+const struct tls_context *chain_certificate(struct chain *c);
 /* Octets, FIN, time. Events come from inside these, and from toxics_*. */
 void chain_data(struct chain *c, enum direction d, struct span octets, uint64_t now_us);
 void chain_eof(struct chain *c, enum direction d, uint64_t now_us);

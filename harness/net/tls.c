@@ -376,3 +376,8 @@ int tls_server_new(struct loop *l, struct tls_context *c, struct stream *below, 
 {
 	return tls_new(l, c, below, NULL, events, owner, ret_stream);
 }
+
+int tls_server_show(struct stream *s, const struct tls_context *shown)
+{
+	return tls_context_show(shown, ((struct tls *)s)->ssl);
+}

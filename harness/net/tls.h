@@ -44,3 +44,17 @@ int tls_server_context_new(const struct tls_server_options *o, struct tls_contex
 /* As tls_client_new: on_open comes after the handshake. A client without the protocol of `alpn` is refused. */
 int tls_server_new(struct loop *l, struct tls_context *c, struct stream *below, const struct stream_events *events,
 		   void *owner, struct stream **ret_stream);
+
+struct tls_copy_options {
+	bool other_key;          /* a new key; else the same one */
+	const char *name;        /* the only DNS name in it; NULL: the names are the same */
+	uint64_t ended_s;        /* it ended so many seconds ago; 0: it is good for nearly TLS_SELF_SIGNED_DAYS */
+	const char *authority;   /* PEM: who signs it, which is sent along; NULL: itself */
+	const char *authority_key;
+};
+/* A context whose certificate is the usual one made anew, with what the options say. As tls_server_context_new. */
+int tls_server_copy_new(const struct tls_context *usual, const struct tls_copy_options *o,
+			struct tls_context **ret_context, struct err *e);
+/* Before any octet has come: the server s, made by tls_server_new, shows the certificate of another context, which may
+ * go afterwards, and resumes no session. -ENOMEM. */
+int tls_server_show(struct stream *s, const struct tls_context *shown);

@@ -1,5 +1,5 @@
 #pragma once
-/* Between tls_context.c, tls_server.c and tls.c only. */
+/* Between tls_context.c, tls_server.c, tls_copy.c and tls.c only. */
 #include <openssl/ssl.h>
 
 #include "harness/net/tls.h"
@@ -15,3 +15,5 @@ struct tls_context *tls_context_make(const SSL_METHOD *method);
 /* One end of a connection with memory BIOs that tell "try again" when empty; ret_in and ret_out belong to ret_ssl.
  * server_name: of a client. -EINVAL for a server name that cannot be one, -ENOMEM. */
 int tls_context_connection(struct tls_context *c, const char *server_name, SSL **ret_ssl, BIO **ret_in, BIO **ret_out);
+/* tls_server_show */
+int tls_context_show(const struct tls_context *shown, SSL *ssl);

@@ -105,7 +105,7 @@ int api_apply(struct api *api, const struct plan *plan, enum api_apply_how how, 
 	if (!done)
 		return err_set(e, ENOMEM, "out of memory");
 	r = apply_proxies(api, plan, done, e);
-	/* plan_check has said that these can be added: only memory can fail. */
+	/* plan_check has said that these can be added: only memory can fail, or a file that has gone since. */
 	for (size_t i = 0; i < plan->n && r == 0; i++)
 		r = apply_toxics(api, &plan->proxies[i], &done[i], e);
 	free(done);

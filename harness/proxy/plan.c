@@ -324,57 +324,9 @@ int plan_read(const json_t *body, struct arena *a, struct plan *ret, struct err 
 	return 0;
 }
 
-static json_t *show_tls(const struct proxy_tls *tls)
+json_t *plan_show_tls(const struct proxy_tls *tls)
 {
 	return options_to_json(plan_tls_table, sizeof(*tls), tls, OPTIONS_ALL);
-}
-
-static bool is_same_tls(const struct proxy_tls *wanted, const struct proxy_tls *is)
-{
-	if (!is || !wanted->terminate)
-		return !is && !wanted->terminate;
-	json_t *a = show_tls(wanted), *b = show_tls(is);
-	bool same = json_equal(a, b);
-	json_decref(a);
-	json_decref(b);
-	return same;
-}
-
-/* What is said of an existing proxy is so already, or can be made so. */
-static int check_kept(const struct plan_proxy *p, const struct proxy *old, struct err *e)
-{
-	const char *what = NULL;
-	struct buf shown CLEANUP(buf_fini) = {0};
-	if (p->o.tls && !is_same_tls(p->o.tls, proxy_tls(old)))
-		what = "tls";
-	else if (p->o.connect_timeout_ms && p->o.connect_timeout_ms != proxy_connect_timeout_ms(old))
-		what = "connect_timeout";
-	return what ? err_set(e, EINVAL, "%s of proxy \"%s\" cannot be changed: delete the proxy first", what,
-			      escape_word(&shown, p->o.name)) : 0;
-}
-
-static int check_proxy(const struct plan_proxy *p, const struct proxy *old, struct err *e)
-{
-	struct toxics scratch;
-	int r = proxy_check(&p->o, e);
-	if (r == 0 && old)
-		r = check_kept(p, old, e);
-	toxics_init(&scratch, 0, p->o.name);
-	for (size_t i = 0; i < p->n_toxics && r == 0; i++)
-		r = toxics_add(&scratch, &p->toxics[i].spec, 0, NULL, e);
-	toxics_fini(&scratch);
-	return r;
-}
-
-int plan_check(const struct plan *p, const struct proxies *existing, struct err *e)
-{
-	for (size_t i = 0; i < p->n; i++) {
-		const struct plan_proxy *wanted = &p->proxies[i];
-		int r = check_proxy(wanted, existing ? proxies_find(existing, wanted->o.name) : NULL, e);
-		if (r < 0)
-			return r;
-	}
-	return 0;
 }
 
 json_t *plan_show_proxy(struct proxy *p, uint64_t now_us)
@@ -385,6 +337,6 @@ json_t *plan_show_proxy(struct proxy *p, uint64_t now_us)
 	json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:o}", "name", proxy_name(p), "listen", proxy_listen(p), "upstream",
 			      proxy_upstream(p), "enabled", proxy_enabled(p), "toxics", list);
 	if (o && proxy_tls(p))
-		json_object_set_new(o, "tls", show_tls(proxy_tls(p)));
+		json_object_set_new(o, "tls", plan_show_tls(proxy_tls(p)));
 	return o;
 }

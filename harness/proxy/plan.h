@@ -61,3 +61,4 @@ int plan_check(const struct plan *p, const struct proxies *existing, struct err 
 /* As the API shows it: a new reference, NULL without memory. */
 json_t *plan_show_toxic(const struct toxic *t, uint64_t now_us);
 json_t *plan_show_proxy(struct proxy *p, uint64_t now_us);
+json_t *plan_show_tls(const struct proxy_tls *tls);

@@ -88,6 +88,7 @@ int proxy_new(struct proxies *set, const struct proxy_options *o, struct proxy *
 		toxics_init(&p->toxics, set->seed, p->name);
 		p->toxics.on_event = on_toxic_event;
 		p->toxics.owner = p;
+		p->toxics.certificate = p->credentials ? p->credentials->server : NULL;
 		r = o->enabled ? proxy_enable(p, e) : 0;
 	}
 	if (r < 0) {

@@ -132,7 +132,8 @@ static int tls_start(struct relay *r, int fd)
 		return error;
 	s->wire = wire;
 	stream_pause(s->ends[CLIENT].stream, true);
-	return 0;
+	const struct tls_context *shown = wire_certificate(wire);
+	return shown ? tls_server_show(s->ends[CLIENT].stream, shown) : 0;
 }
 
 static void tls_resolved(struct relay *r, const struct dial_addresses *addresses)
