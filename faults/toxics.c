@@ -65,13 +65,12 @@ static int make_certificate(const struct toxics *t, const struct fault *f, struc
 	if (!f->stream->certificate)
 		return 0;
 	if (!t->certificate)
-		return err_set(e, ENOTSUP, "%s shows a certificate, which only a proxy with \"tls\" can, that ends TLS",
-			       f->name);
+		return err_set(e, ENOTSUP, "%s shows a certificate, which only a proxy with \"tls\" can", f->name);
 	return f->stream->certificate(into->options, t->certificate, &into->certificate, e);
 }
 
-static int fill_options(const struct toxics *t, const struct toxic_spec *spec, const struct fault *f, struct toxic *into,
-			struct err *e)
+static int fill_options(const struct toxics *t, const struct toxic_spec *spec, const struct fault *f,
+			struct toxic *into, struct err *e)
 {
 	arena_init(&into->arena, TOXIC_OPTIONS_MAX);
 	into->options = calloc(1, f->options_size + !f->options_size);

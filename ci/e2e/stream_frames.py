@@ -32,7 +32,7 @@ def buffer_holds_until_there_is_enough():
             assert pair.exchange(stream, ONE) >= 0.08
 
 
-@of("buffer")
+@of("buffer", through_tls=True)
 def buffer_holds_until_a_frame_is_complete():
     with Way() as way:
         for stream, pair in way.each("buffer", ws=True, lives=True, until="frame"):
@@ -61,7 +61,7 @@ def undone(way):
     way.open(ws=True).exchanges_much()
 
 
-@of("handshake")
+@of("handshake", through_tls=True)
 def handshake_is_answered_by_the_proxy():
     with Way() as way:
         for attributes, fields in (
@@ -81,7 +81,7 @@ def handshake_is_answered_by_the_proxy():
             undone(way)
 
 
-@of("handshake")
+@of("handshake", through_tls=True)
 def handshake_is_delayed():
     with Way() as way:
         behind = frame("downstream", TEXT, b"right behind")
@@ -128,7 +128,7 @@ def handshake_is_spoiled_or_stripped():
             undone(way)
 
 
-@of("handshake")
+@of("handshake", through_tls=True)
 def handshake_is_cut():
     with Way() as way:
         reply = way.open(ws=True).client.request.encode()
@@ -152,7 +152,7 @@ def carry(way, fault, rows):
             pair.exchange(OTHER[stream], b"".join(frames(OTHER[stream])))
 
 
-@of("frame_drop")
+@of("frame_drop", through_tls=True)
 def frames_are_dropped():
     with Way() as way:
         carry(way, "frame_drop", (
@@ -161,7 +161,7 @@ def frames_are_dropped():
             ({"count": 2}, (0, 0, 1, 1, 1, 1, 1, 1)), ({"probability": 0}, (1,) * 8)))
 
 
-@of("frame_duplicate")
+@of("frame_duplicate", through_tls=True)
 def frames_are_duplicated():
     with Way() as way:
         carry(way, "frame_duplicate", (
@@ -170,7 +170,7 @@ def frames_are_duplicated():
             ({"opcode": "any", "after": 6}, (1, 1, 1, 1, 1, 1, 2, 2))))
 
 
-@of("frame_delay")
+@of("frame_delay", through_tls=True)
 def frames_are_delayed():
     def three(stream):
         return [frame(stream, opcode, payload) for opcode, payload in ((TEXT, b"1"), (PING, b"2"), (TEXT, b"3"))]
@@ -193,7 +193,7 @@ def frames_are_delayed():
                 way.when_off.append(lambda stream=stream, pair=pair, held=held: pair.gets(stream, held))
 
 
-@of("frame_close")
+@of("frame_close", through_tls=True)
 def a_close_is_put_behind_a_frame():
     with Way() as way:
         for attributes, to, spoken in (

@@ -6,15 +6,20 @@ Nothing waits to see that nothing comes: absence is looked at behind a barrier, 
 import concurrent.futures
 import contextlib
 import errno
+import fcntl
+import functools
 import pathlib
 import random
 import re
 import socket
+import struct
 import sys
+import threading
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent / "proxy.d"), str(pathlib.Path(__file__).resolve().parent)]
 from rig import Echo, Proxy, main, test, until  # noqa: E402,F401
+from stream_tls import Inside, authority  # noqa: E402
 from wire_server import DEADLINE_S, Conn, Target, frame_octets  # noqa: E402
 
 STREAMS = ("upstream", "downstream")
@@ -24,13 +29,25 @@ KEY = b"\x01\x82\x03\xc4"  # masks what clients send
 REQUEST = (b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # its answer, RFC 6455 1.3
+SIOCOUTQ = 0x5411  # <linux/sockios.h>: octets of a socket that are not acknowledged
 tested = set()  # faults
+here = threading.local()  # tls: the test that this thread runs has its ways through TLS
 
 
-def of(fault):
-    """A test of this fault."""
+def of(fault, through_tls=False):
+    """A test of this fault; with through_tls it is done a second time through a proxy that ends TLS."""
     def keep(function):
         tested.add(fault)
+        if through_tls:
+            @functools.wraps(function)
+            def again():
+                here.tls = True
+                try:
+                    function()
+                finally:
+                    here.tls = False
+            again.__name__ += "_through_TLS"
+            test(again)
         return test(function)
     return keep
 
@@ -49,7 +66,7 @@ class Pair:
         error = sock.connect_ex(("127.0.0.1", way.port))
         assert error in (0, errno.ECONNRESET), errno.errorcode[error]
         self.reset_at_once = error != 0  # before connect() came back
-        self.client = Conn(sock)
+        self.client = Conn(Inside(sock, authority().trusting()) if way.tls else sock)
         self.server = way.target.accept()
         way.connections += 1
         self.number = way.connections
@@ -136,6 +153,7 @@ class Pair:
             how = {"rst": "reset", "fin": "fin"}[how]
             seen = "reset" if self.reset_at_once else self.end_of(self.client), self.end_of(self.server)
             assert seen == (how, how), f"{seen}, not {how}"
+            assert how != "fin" or getattr(self.client.sock, "clean", True), "a FIN without close_notify"
         took = time.monotonic() - self.began
         assert took >= took_s, f"it ended after {took:.3f} s, too early"
         if how == "blackhole":
@@ -165,16 +183,18 @@ class Pair:
 class Way:
     """A `wsquall proxy` with two proxies: "way", on which toxics are put, and "plain", on which never."""
 
-    def __init__(self, seed=1):
+    def __init__(self, seed=1, tls=False):
         self.p = Proxy("--seed", str(seed))
         self.stack = contextlib.ExitStack()
         self.pairs, self.when_off = [], []
         self.connections, self.put_at, self.sent = 0, 0, {"upstream": 0, "downstream": 0}
+        self.tls = tls or getattr(here, "tls", False)
 
     def __enter__(self):
         self.stack.enter_context(self.p)
         self.target = self.stack.enter_context(Target())
-        self.port = int(self.p.create("way", self.target.port)["listen"].rpartition(":")[2])
+        tls = {"tls": authority().tls()} if self.tls else {}
+        self.port = int(self.p.create("way", self.target.port, **tls)["listen"].rpartition(":")[2])
         self.other = self.p.connect(self.p.create("plain", self.stack.enter_context(Echo()).port))
         return self
 
@@ -204,6 +224,7 @@ class Way:
         """
         For each of the streams: a connection that is open when the toxic comes, and one that comes later. Before it
         the toxic `none` changes nothing; when it has gone, all is as before: on these connections, too, if they live.
+        Through TLS those that do not read frames have only the first one: of later ones they hurt the TLS handshake.
         """
         for stream in streams:
             pairs = [self.open(ws)]
@@ -212,17 +233,26 @@ class Way:
             self.off()
             self.put(fault, stream, **attributes)
             yield stream, pairs[0]
-            pairs.append(self.open(ws))
-            yield stream, pairs[1]
+            if ws or not self.tls:
+                pairs.append(self.open(ws))
+                yield stream, pairs[1]
             self.off()
             for pair in [*(pairs if lives else []), self.open()]:
                 pair.exchanges_much()
 
     def has_read(self):
+        if self.tls:  # of what is held below the TLS the proxy counts nothing: it came, and the loop turned since
+            for pair in self.pairs:
+                until(lambda conn=pair.client: fcntl.ioctl(conn.sock, SIOCOUTQ, bytes(4)) == bytes(4) or
+                      conn.has_ended(), "that all has come")
+            self.turn()
+            self.turn()
+
         def received():
             rows = re.findall(r'\ntoxiproxy_proxy_received_bytes_total\{direction="(\w+)",[^}]*proxy="way",[^}]*\}'
                               r' (\d+)', self.p.http("GET", "/metrics").body.decode())
-            return {stream: int(count) for stream, count in rows} == self.sent
+            counted = {stream: int(count) for stream, count in rows}
+            return counted["downstream"] == self.sent["downstream"] and (self.tls or counted == self.sent)
         until(received, f"that the proxy has read {self.sent}")
 
     def turn(self):
@@ -232,4 +262,4 @@ class Way:
         """The details of what this toxic told, in the order of the connections."""
         events = [e for e in self.p.ask("GET", "/events")["events"]
                   if e["event"] == "toxic." + what and e["type"] == fault]
-        return [e["detail"] for e in sorted(events, key=lambda e: e["connection"]) if e["stream"] == stream]
+        return [e.get("detail") for e in sorted(events, key=lambda e: e["connection"]) if e["stream"] == stream]
