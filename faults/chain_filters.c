@@ -143,6 +143,18 @@ void chain_toxic_changed(struct chain *c, struct toxic *t, bool streams_too, uin
 	chain_leave(c);
 }
 
+const struct tls_context *chain_certificate(struct chain *c)
+{
+	struct filter *shows = NULL;
+	for (struct filter *f = c->first; f; f = f->next)
+		if (f->toxic->certificate)
+			shows = f;
+	if (!shows)
+		return NULL;
+	filter_tell(shows, DOWNSTREAM, "hit", 0, NULL);
+	return shows->toxic->certificate;
+}
+
 void chain_let_go(struct chain *c, uint64_t now_us)
 {
 	if (c->ended)
@@ -156,18 +168,6 @@ void chain_let_go(struct chain *c, uint64_t now_us)
 		take_off(c, last);
 	}
 	chain_leave(c);
-}
-
-const struct tls_context *chain_certificate(struct chain *c)
-{
-	struct filter *shows = NULL;
-	for (struct filter *f = c->first; f; f = f->next)
-		if (f->toxic->certificate)
-			shows = f;
-	if (!shows)
-		return NULL;
-	filter_tell(shows, DOWNSTREAM, "hit", 0, NULL);
-	return shows->toxic->certificate;
 }
 
 void chain_drop_filters(struct chain *c)

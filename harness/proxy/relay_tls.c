@@ -132,7 +132,7 @@ static int tls_start(struct relay *r, int fd)
 		return error;
 	s->wire = wire;
 	stream_pause(s->ends[CLIENT].stream, true);
-	const struct tls_context *shown = wire_certificate(wire);
+	const struct tls_context *shown = chain_certificate(wire_chain(wire));
 	return shown ? tls_server_show(s->ends[CLIENT].stream, shown) : 0;
 }
 

@@ -235,11 +235,6 @@ bool wire_fin_sent(const struct stream *s)
 	return ((const struct wire *)s)->fin_sent;
 }
 
-const struct tls_context *wire_certificate(const struct stream *s)
-{
-	return chain_certificate(((const struct wire *)s)->chain);
-}
-
 struct chain *wire_chain(const struct stream *s)
 {
 	return ((const struct wire *)s)->chain;

@@ -17,5 +17,3 @@ void wire_detach(struct stream *s);
 bool wire_fin_sent(const struct stream *s);
 /* NULL: detached. */
 struct chain *wire_chain(const struct stream *s);
-/* What a toxic shows in place of the proxy's certificate; NULL: none does. */
-const struct tls_context *wire_certificate(const struct stream *s);
