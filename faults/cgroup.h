@@ -4,7 +4,7 @@
  * already stays charged to where they were; only what they take from then on counts in ours.
  * Source: Documentation/admin-guide/cgroup-v2.rst of the kernel.
  */
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 #include "harness/base/guard.h"
 
 enum { CGROUP_PATH_MAX = 512, CGROUP_ROUNDS_MAX = 32 };

@@ -3,7 +3,7 @@
  * Whole trees of processes stopped with SIGSTOP, and continued. Who was stopped before us stays as it is. To its peers
  * a stopped server is one whose event loop hangs: the kernel still accepts and acknowledges for it.
  */
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 #include "harness/base/guard.h"
 
 /* A tree is scanned until a scan finds nobody new; one that forks faster than this often is refused. */

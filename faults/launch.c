@@ -17,12 +17,6 @@
 #include <unistd.h>
 
 #include "faults/undo.h"
-#include "harness/base/file.h"
-
-enum {
-	PIDFILE_MAX = 64,          /* octets of a pidfile */
-	PIDFILE_SLACK_MS = 2000,   /* clock ticks and a clock that was set a little: a process is that much younger */
-};
 
 const char *launch_faketime(void)
 {
@@ -209,28 +203,6 @@ int launch_start(const struct launch *l, struct proc_id *ret_id, struct err *e)
 	return r;
 }
 
-int launch_pidfile(const char *path, struct proc_id *ret_id)
-{
-	struct buf text CLEANUP(buf_fini) = {0};
-	struct stat st;
-	struct proc_id id;
-	int r = file_read(path, PIDFILE_MAX, &text, NULL);
-	if (r < 0)
-		return r;
-	char *end;
-	long pid = strtol(buf_cstr(&text), &end, 10);
-	if (end == buf_cstr(&text) || pid <= 1 || pid > INT_MAX || end[strspn(end, " \t\r\n")] != 0)
-		return -EINVAL;
-	r = proc_identify((pid_t)pid, &id);
-	if (r < 0 || stat(path, &st) < 0)
-		return r < 0 ? r : -errno;
-	uint64_t written_ms = (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
-	if (proc_started_at_ms(id) > written_ms + PIDFILE_SLACK_MS)
-		return -ESRCH;
-	*ret_id = id;
-	return 0;
-}
-
 /* --- the promise --- */
 
 int launch_promise(const struct launch *l, struct guard *g, struct proc_id was, struct err *e)
@@ -288,7 +260,7 @@ static int undo_run(char *const *words)
 		return r;
 	struct launch l = {.name = words[2], .folder = optional(words[4]), .log = optional(words[5]),
 			   .pidfile = optional(words[6]), .clock = optional(words[7])};
-	if (l.pidfile && launch_pidfile(l.pidfile, &now) == 0)
+	if (l.pidfile && proc_from_pidfile(l.pidfile, &now) == 0)
 		return 0;
 	json_t *list = json_loads(words[3], 0, NULL);
 	r = restart(&l, list);

@@ -4,7 +4,7 @@
  * appended to its log, its pidfile written before its program begins. A process that a fault ends is promised first:
  * the guard starts it when we cannot.
  */
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 #include "harness/base/guard.h"
 
 enum {
@@ -34,9 +34,3 @@ int launch_start(const struct launch *l, struct proc_id *ret_id, struct err *e);
 int launch_promise(const struct launch *l, struct guard *g, struct proc_id was, struct err *e);
 /* libfaketime's path, or NULL when it is not installed. */
 const char *launch_faketime(void);
-
-/*
- * The process that a pidfile names. -ENOENT: no such file; -EINVAL: no number in it; -ESRCH: that process is gone, or
- * began after the file was written, so that the number is another's now.
- */
-int launch_pidfile(const char *path, struct proc_id *ret_id);

@@ -175,7 +175,7 @@ int fault_node_find(struct fault_node *n, struct proc_id *ret_id, struct err *e)
 		return 0;
 	}
 	if (n->config.pidfile) {
-		int r = launch_pidfile(n->config.pidfile, ret_id);
+		int r = proc_from_pidfile(n->config.pidfile, ret_id);
 		if (r == 0)
 			return 0;
 		return err_set(e, ESRCH, "%s does not run: %s %s", n->config.name, n->config.pidfile,

@@ -11,7 +11,7 @@
  * never from inside the call. Process numbers appear in details of events: those differ from run to run.
  */
 #include "faults/launch.h"
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 #include "harness/net/loop.h"
 
 enum {

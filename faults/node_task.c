@@ -144,7 +144,7 @@ static void on_look(void *owner)
 	struct fault_node *n = owner;
 	struct proc_id now;
 	uint64_t now_us = clock_now_us();
-	bool there = launch_pidfile(n->config.pidfile, &now) == 0 &&
+	bool there = proc_from_pidfile(n->config.pidfile, &now) == 0 &&
 		     (now.pid != n->was.pid || now.started != n->was.started);
 	if (!there && now_us >= n->until_us) {
 		err_set(&n->why, ETIMEDOUT, "%s was not started again by its supervisor: %s names no new process",

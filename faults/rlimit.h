@@ -3,7 +3,7 @@
  * A limit of the processes of a tree, lowered and put back: only the soft one, so that this needs no right to raise it
  * again. Source: prlimit(2).
  */
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 #include "harness/base/guard.h"
 
 struct lowered {

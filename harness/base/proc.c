@@ -1,8 +1,8 @@
 /*
  * /proc is the only place that tells parents, start times and states of processes that are not our children; everything
- * the process faults know of a target's processes is read here.
+ * we know of processes is read here.
  */
-#include "faults/proc.h"
+#include "harness/base/proc.h"
 
 #include <dirent.h>
 #include <errno.h>

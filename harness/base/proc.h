@@ -48,6 +48,24 @@ int proc_data_octets(struct proc_id id, uint64_t *ret_octets);
  */
 int proc_descriptor_limit(struct proc_id id, uint64_t spare, uint64_t *ret_limit);
 
+/*
+ * The process that a pidfile names. -ENOENT: no such file; -EINVAL: no number in it; -ESRCH: that process is gone, or
+ * began after the file was written, so that the number is another's now.
+ */
+int proc_from_pidfile(const char *path, struct proc_id *ret_id);
+/*
+ * The process of this network namespace that listens on a TCP port, the parent where several do. -ESRCH: none that may
+ * be seen. Reads all of /proc.
+ */
+int proc_listening(uint16_t port, struct proc_id *ret_id);
+
+struct proc_use {
+	uint64_t resident;         /* octets; pages that processes share are counted in each */
+	uint64_t descriptors;
+};
+/* Of one process. -ESRCH, -EACCES (another user's). */
+int proc_use(struct proc_id id, struct proc_use *ret_use);
+
 /* A process as two words of a guard entry, and back; -EINVAL for what is none. */
 enum { PROC_WORD_MAX = 24 };
 void proc_words(struct proc_id id, char ret_pid[PROC_WORD_MAX], char ret_started[PROC_WORD_MAX]);
