@@ -8,6 +8,7 @@
  * event has no text, and itself as its note. A line that cannot be read has type fail, and itself as its note.
  */
 #include "harness/history/history.h"
+#include "harness/net/loop.h"
 #include "harness/target/target.h"
 
 enum {

@@ -4,6 +4,7 @@
  * answer, is an event (EVENT_NODE): node; value 1: it serves, 0: it does not; text: its name.
  */
 #include "harness/history/history.h"
+#include "harness/net/loop.h"
 #include "harness/target/target.h"
 
 enum { NODE_WATCH_MS = 100 };          /* from an answer to the next question */

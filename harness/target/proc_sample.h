@@ -6,6 +6,7 @@
  * nodes has one process, by the port of its URL, and its events have node 0. Only loopback addresses are ours.
  */
 #include "harness/history/history.h"
+#include "harness/net/loop.h"
 #include "harness/target/target.h"
 
 enum {
