@@ -129,6 +129,10 @@ int session_new(const struct dialect *d, const struct opt_map *variables, const 
 	for (size_t i = 0; variables && i < variables->len; i++)
 		give(s, variables->items[i].key, variables->items[i].value);
 	name_client(s);
+	template_values_init(&s->given);
+	for (size_t i = NAMES_KNOWN; i < TEMPLATE_NAMES_MAX; i++)
+		if (s->kept[i].given)
+			set_kept(&s->given, i, &s->kept[i]);
 	*ret_session = s;
 	return 0;
 }

@@ -175,10 +175,9 @@ static void begin_at(struct session_position *p, const struct template_values *v
 		session_keep(&p->epoch, &values->v[NAME_EPOCH]);
 	if (template_has(values, NAME_CURSOR))
 		session_keep(&p->cursor, &values->v[NAME_CURSOR]);
-	if (!template_has(values, NAME_NEWEST))
-		return;
-	p->seq = values->v[NAME_NEWEST].number;
-	p->has_seq = true;
+	p->has_seq = template_has(values, NAME_NEWEST) || (p->has_seq && !template_has(values, NAME_EPOCH));
+	if (template_has(values, NAME_NEWEST))
+		p->seq = values->v[NAME_NEWEST].number;
 }
 
 /* n: what the answer said; values: of the answer, NULL when there was none. */

@@ -66,6 +66,7 @@ struct session {
 	bool acks;
 	uint64_t last_id;
 	struct session_kept kept[TEMPLATE_NAMES_MAX]; /* session, client, variables */
+	struct template_values given;   /* those that were given, for patterns */
 	struct session_position position; /* DIALECT_SCOPE_CONNECTION */
 	struct session_channel **channels;
 	size_t n_channels, cap_channels;
@@ -114,6 +115,7 @@ struct session_texts {
 /* One unit and the pattern that it matches. */
 struct session_heard {
 	struct session *s;
+	struct template_input *in;
 	const struct template *pattern;
 	struct template_values values;
 	struct session_news news;

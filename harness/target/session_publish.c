@@ -161,6 +161,7 @@ void session_http_done(struct session *s, uint64_t op, int status, struct span b
 	n.unsure = !n.ok && (status < 400 || status >= 500 || status == 408);
 	template_input_init(&in, span_sub(body, 0, SESSION_UNIT_MAX));
 	template_values_init(&values);
+	values.given = &s->given;
 	if (t && template_match(t, &in, &values))
 		session_news_fill(&n, &values, &texts);
 	session_pending_done(s, p);

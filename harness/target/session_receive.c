@@ -70,6 +70,39 @@ static struct session_channel *waiting(struct session_heard *h)
 	return oldest;
 }
 
+/* Everything the pattern speaks of that was known before is still the same. */
+static bool is_same(const struct session *s, const struct template_values *values)
+{
+	for (size_t name = 0; name < NAMES_KNOWN + s->rules->names.n; name++) {
+		struct buf text CLEANUP(buf_fini);
+		buf_init(&text, SESSION_REQUEST_MAX);
+		if (!template_has(values, name) || (name != NAME_SESSION && name < NAMES_KNOWN))
+			continue;
+		if (template_value_text(&values->v[name], &text) < 0 ||
+		    !s->kept[name].set || !span_eq(buf_span(&s->kept[name].text), buf_span(&text)))
+			return false;
+	}
+	return true;
+}
+
+/* What the answer to a resume says about it. */
+static enum recovered read_recovered(struct session_heard *h)
+{
+	const struct dialect_rules *d = h->s->rules;
+	struct template_values values;
+	enum recovered recovered = h->news.recovered;
+	if (recovered != RECOVERED_UNTOLD)
+		return recovered;
+	template_values_init(&values);
+	values.given = &h->s->given;
+	if (d->resumed && template_match(d->resumed, h->in, &values) && is_same(h->s, &values))
+		recovered = RECOVERED_YES;
+	else if (d->lost ? template_match(d->lost, h->in, &values) : d->resumed != NULL)
+		recovered = RECOVERED_NO;
+	template_values_fini(&values);
+	return recovered;
+}
+
 static bool on_published(struct session_heard *h, bool ok, bool unsure)
 {
 	struct session *s = h->s;
@@ -112,6 +145,7 @@ static bool on_subscribe_ok(struct session_heard *h)
 	uint32_t number = ch->number;
 	h->news.channel = number;
 	h->news.ok = true;
+	h->news.recovered = ch->resuming ? read_recovered(h) : h->news.recovered;
 	session_channel_confirm(s, ch, &h->news, &h->values);
 	if (h->pattern->each && connection == s->connection)
 		session_deliver_each(h, number, true);
@@ -142,43 +176,11 @@ static bool on_connect_after(struct session_heard *h)
 	return true;
 }
 
-/* Everything the pattern speaks of that was known before is still the same. */
-static bool is_same(const struct session *s, const struct template_values *values)
-{
-	for (size_t name = 0; name < NAMES_KNOWN + s->rules->names.n; name++) {
-		struct buf text CLEANUP(buf_fini);
-		buf_init(&text, SESSION_REQUEST_MAX);
-		if (!template_has(values, name) || (name != NAME_SESSION && name < NAMES_KNOWN))
-			continue;
-		if (template_value_text(&values->v[name], &text) < 0 ||
-		    !s->kept[name].set || !span_eq(buf_span(&s->kept[name].text), buf_span(&text)))
-			return false;
-	}
-	return true;
-}
-
-/* What the answer to connecting says about the older session. */
-static enum recovered read_recovered(struct session_heard *h, struct template_input *in)
-{
-	const struct dialect_rules *d = h->s->rules;
-	struct template_values values;
-	enum recovered recovered = h->news.recovered;
-	if (!h->s->resuming || recovered != RECOVERED_UNTOLD)
-		return h->s->resuming ? recovered : RECOVERED_UNTOLD;
-	template_values_init(&values);
-	if (d->lost && template_match(d->lost, in, &values))
-		recovered = RECOVERED_NO;
-	else if (d->resumed)
-		recovered = template_match(d->resumed, in, &values) && is_same(h->s, &values) ? RECOVERED_YES : RECOVERED_NO;
-	template_values_fini(&values);
-	return recovered;
-}
-
-static bool on_connect_ok(struct session_heard *h, struct template_input *in)
+static bool on_connect_ok(struct session_heard *h)
 {
 	if (h->s->state != SESSION_OPENING)
 		return false;
-	h->s->recovered = h->news.recovered = read_recovered(h, in);
+	h->s->recovered = h->news.recovered = h->s->resuming ? read_recovered(h) : RECOVERED_UNTOLD;
 	keep(h);
 	h->news.ok = true;
 	session_ready(h->s, &h->news);
@@ -272,6 +274,7 @@ static bool (*const takers[DIALECT_HEARS])(struct session_heard *h) = {
 	[HEAR_SUBSCRIBE_FAIL] = on_subscribe_fail,
 	[HEAR_UNSUBSCRIBE_OK] = on_unsubscribe_ok,
 	[HEAR_CONNECT_AFTER] = on_connect_after,
+	[HEAR_CONNECT_OK] = on_connect_ok,
 	[HEAR_CONNECT_FAIL] = on_connect_fail,
 	[HEAR_RESTORED] = on_restored,
 	[HEAR_HEARTBEAT] = on_heartbeat,
@@ -281,25 +284,26 @@ static bool (*const takers[DIALECT_HEARS])(struct session_heard *h) = {
 	[HEAR_IGNORE] = on_ignore,
 };
 
-static bool take(struct session_heard *h, const struct dialect_rule *rule, struct template_input *in)
+static bool take(struct session_heard *h, const struct dialect_rule *rule)
 {
 	h->pattern = rule->pattern;
-	if (!template_match(rule->pattern, in, &h->values))
+	if (!template_match(rule->pattern, h->in, &h->values))
 		return false;
 	h->news = (struct session_news){0};
 	session_news_fill(&h->news, &h->values, &h->texts);
-	return rule->kind == HEAR_CONNECT_OK ? on_connect_ok(h, in) : takers[rule->kind](h);
+	return takers[rule->kind](h);
 }
 
 void session_unit(struct session *s, struct span unit)
 {
-	struct session_heard h = {.s = s};
 	struct template_input in;
+	struct session_heard h = {.s = s, .in = &in};
 	bool taken = false;
 	template_input_init(&in, unit);
 	template_values_init(&h.values);
+	h.values.given = &s->given;
 	for (size_t i = 0; !taken && i < s->rules->n_rules; i++)
-		taken = take(&h, &s->rules->rules[i], &in);
+		taken = take(&h, &s->rules->rules[i]);
 	if (!taken && !h.late)
 		s->events->unknown(s->owner, unit);
 	template_values_fini(&h.values);

@@ -145,6 +145,8 @@ static bool touches(const struct template_part *before, const struct template_pa
 {
 	if (before->name == PART_LITERAL || part->name == PART_LITERAL)
 		return false;
+	if (before->name >= NAMES_KNOWN || part->name >= NAMES_KNOWN)
+		return false;
 	bool digits = before->name >= 0 && template_name_kind(before->name) == KIND_NUMBER;
 	return !digits || (part->name >= 0 && template_name_kind(part->name) == KIND_NUMBER);
 }

@@ -12,6 +12,7 @@
  * From the first { or [ on it is JSON (not in a TEMPLATE_LINE). There
  *	"$name"          holds any JSON value of the name's kind; a text is said as a string, a number as a number
  *	"$name?"         may be absent (or null), as the value of a member or at the end of an array
+ *	"member?": T     the same for any T that is heard
  *	"a$name:b"       text around a value: a string made of both
  *	"$*"             matches anything
  *	{"$json": T}     is a string that holds the JSON T
@@ -21,7 +22,9 @@
  *
  * Outside of JSON, a value reaches to where the next piece of the template's text is first found, or the JSON begins; a
  * number takes digits alone. $name is at least one octet, $name? and $* may be empty. Two values may not touch, unless
- * the first is a number and the second is not.
+ * the first is a number and the second is not, or one is a variable.
+ *
+ * A variable that was given (template_values.given) matches its value alone.
  *
  * What is matched comes from a hostile peer: JSON deeper than TEMPLATE_INPUT_DEPTH_MAX or with more than
  * TEMPLATE_INPUT_VALUES_MAX values, and whatever is no JSON, does not match. Nothing is copied: values point into the
@@ -100,6 +103,7 @@ struct template_value {
 
 struct template_values {
 	uint64_t set;                   /* bits by name */
+	const struct template_values *given; /* of a match: variables that stand for their value; or NULL. TEXT only */
 	struct template_value v[TEMPLATE_NAMES_MAX];
 	json_t *kept[TEMPLATE_KEPT_MAX]; /* what {"$json": } opened, until the next match with these values */
 	size_t n_kept;
@@ -126,6 +130,7 @@ bool template_match(const struct template *t, struct template_input *in, struct 
 size_t template_each_len(const struct template *t, const struct template_values *values);
 bool template_each(const struct template *t, size_t i, const struct template_values *values,
 		   struct template_values *element);
+/* Without `given`. */
 void template_values_init(struct template_values *values);
 void template_values_fini(struct template_values *values);
 

@@ -39,7 +39,7 @@ static int parse_array(struct template_parser *p, json_t *value, int depth, stru
 	struct template_node *node = new_node(p, NODE_ARRAY), *item = NULL;
 	const struct template_node **last = node ? &node->first : NULL;
 	for (size_t i = 0; node && i < json_array_size(value); i++, last = &item->next) {
-		if (item && item->kind == NODE_HOLE && item->optional)
+		if (item && item->optional)
 			return err_set(p->e, EINVAL, "expected what may be absent at the end of an array only");
 		int r = parse_value(p, json_array_get(value, i), depth + 1, &item);
 		if (r < 0)
@@ -55,10 +55,19 @@ static int parse_member(struct template_parser *p, const char *key, json_t *valu
 {
 	if (*key == '$')
 		return err_set(p->e, EINVAL, "expected a name without $; {\"$json\": } and {\"$each\": } stand alone");
+	size_t len = strlen(key);
+	bool optional = len && key[len - 1] == '?';
+	uint64_t needs = p->t->needs;
 	int r = parse_value(p, value, depth + 1, ret);
 	if (r < 0)
 		return r;
-	(*ret)->key = arena_strdup(p->arena, key);
+	if (optional && p->use != TEMPLATE_MATCH && (*ret)->kind != NODE_HOLE)
+		return err_set(p->e, EINVAL, "expected \"%.*s?\" in what is heard only", (int)(len - 1), key);
+	if (optional) {
+		(*ret)->optional = true;
+		p->t->needs = needs;
+	}
+	(*ret)->key = arena_printf(p->arena, "%.*s", (int)(len - optional), key);
 	return (*ret)->key ? 0 : template_no_memory(p);
 }
 

@@ -65,6 +65,7 @@ static const json_t *input_json(struct template_input *in, size_t at)
 void template_values_init(struct template_values *values)
 {
 	values->set = 0;
+	values->given = NULL;
 	values->n_kept = 0;
 	values->each = NULL;
 }
@@ -73,7 +74,8 @@ void template_values_fini(struct template_values *values)
 {
 	while (values->n_kept)
 		json_decref(values->kept[--values->n_kept]);
-	template_values_init(values);
+	values->set = 0;
+	values->each = NULL;
 }
 
 /* Decimal; 19 digits at most, so that it fits. */
@@ -91,10 +93,19 @@ static bool read_number(struct span text, uint64_t *ret)
 	return true;
 }
 
+/* The value that a name stands for; p NULL: it is not given. */
+static struct span given(int name, const struct template_values *values)
+{
+	bool is = name >= NAMES_KNOWN && values->given && template_has(values->given, (size_t)name);
+	struct span none = {0}, text = is ? values->given->v[name].text : none;
+	return is && !text.p ? SPAN_LIT("") : text;
+}
+
 static bool take_text(int name, struct span text, struct template_values *values)
 {
 	struct template_value *v = &values->v[name];
-	if (text.len > template_name_octets(name))
+	struct span only = given(name, values);
+	if (text.len > template_name_octets(name) || (only.p && !span_eq(only, text)))
 		return false;
 	v->plain = false;
 	v->json = NULL;
@@ -124,7 +135,7 @@ static bool take_integer(int name, json_int_t number, struct template_values *va
 {
 	struct template_value *v = &values->v[name];
 	enum template_name_kind kind = template_name_kind(name);
-	if (kind == KIND_TRUTH || (kind == KIND_NUMBER && number < 0))
+	if (kind == KIND_TRUTH || (kind == KIND_NUMBER && number < 0) || given(name, values).p)
 		return false;
 	v->plain = false;
 	v->json = NULL;
@@ -146,7 +157,7 @@ static bool take_json(int name, const json_t *json, struct template_values *valu
 		       take_text(name, span_of(json_string_value(json), json_string_length(json)), values);
 	if (json_is_integer(json))
 		return take_integer(name, json_integer_value(json), values);
-	if (kind != KIND_ANY && !(kind == KIND_TRUTH && json_is_boolean(json)))
+	if ((kind != KIND_ANY && !(kind == KIND_TRUTH && json_is_boolean(json))) || given(name, values).p)
 		return false;
 	*v = (struct template_value){.kind = kind == KIND_ANY ? VALUE_JSON : VALUE_TRUTH, .json = json,
 				     .number = json_is_true(json)};
@@ -155,16 +166,22 @@ static bool take_json(int name, const json_t *json, struct template_values *valu
 }
 
 /* The octets that the hole parts[i] takes of a text. */
-static size_t hole_len(const struct template_part *parts, size_t n, size_t i, struct span text, char opens)
+static size_t hole_len(const struct template_part *parts, size_t n, size_t i, struct span text, char opens,
+		       const struct template_values *values)
 {
 	const struct template_part *next = i + 1 < n ? &parts[i + 1] : NULL;
+	struct span only = given(parts[i].name, values);
 	size_t len = 0;
+	if (only.p)
+		return only.len < text.len ? only.len : text.len;
 	if (parts[i].name >= 0 && template_name_kind(parts[i].name) == KIND_NUMBER) {
 		while (len < text.len && text.p[len] >= '0' && text.p[len] <= '9')
 			len++;
 		return len;
 	}
 	struct span needle = next ? next->literal : opens ? span_of(&opens, 1) : span_of(NULL, 0);
+	if (next && next->name != PART_LITERAL)
+		needle = given(next->name, values);
 	ptrdiff_t found = needle.len ? span_find(text, needle) : -1;
 	return found < 0 ? text.len : (size_t)found;
 }
@@ -182,10 +199,10 @@ bool template_match_parts(const struct template_part *parts, size_t n, struct sp
 			at += literal.len;
 			continue;
 		}
-		size_t len = hole_len(parts, n, i, rest, opens);
+		size_t len = hole_len(parts, n, i, rest, opens, values);
 		if (parts[i].name >= 0 && len && !take_text(parts[i].name, span_sub(rest, 0, len), values))
 			return false;
-		if (!len && !parts[i].optional)
+		if (!len && !parts[i].optional && !given(parts[i].name, values).p)
 			return false;
 		at += len;
 	}
@@ -207,8 +224,7 @@ static bool match_object(const struct template_node *node, const json_t *json, s
 		return false;
 	for (const struct template_node *item = node->first; item; item = item->next) {
 		const json_t *member = json_object_get(json, item->key);
-		bool optional = item->kind == NODE_HOLE && item->optional;
-		if (optional && (!member || json_is_null(member)))
+		if (item->optional && (!member || json_is_null(member)))
 			continue;
 		if (!member || !match_node(item, member, values))
 			return false;
@@ -223,8 +239,7 @@ static bool match_array(const struct template_node *node, const json_t *json, st
 		return false;
 	for (const struct template_node *item = node->first; item; item = item->next, i++) {
 		const json_t *element = json_array_get(json, i);
-		bool optional = item->kind == NODE_HOLE && item->optional;
-		if (optional && (!element || json_is_null(element)))
+		if (item->optional && (!element || json_is_null(element)))
 			continue;
 		if (!element || !match_node(item, element, values))
 			return false;
@@ -296,5 +311,6 @@ bool template_each(const struct template *t, size_t i, const struct template_val
 		if (template_has(values, name))
 			element->v[name] = values->v[name];
 	element->set = values->set;
+	element->given = values->given;
 	return match_node(t->each, json_array_get(values->each, i), element);
 }

@@ -26,7 +26,7 @@ struct template_node {
 	const struct template_part *parts;
 	size_t n_parts;
 	int name;                       /* HOLE: as of a part */
-	bool optional;                  /* HOLE */
+	bool optional;
 };
 
 enum template_name_kind { KIND_TEXT, KIND_NUMBER, KIND_TRUTH, KIND_ANY };
