@@ -3,7 +3,7 @@
  * line {"done": result} behind each command. ci/e2e/dialects is the other end.
  *
  *	session_pipe DIALECT [NAME=VALUE...]
- *	{"do":"request","base":"/ws"} {"do":"open"} {"do":"receive","text":T} {"do":"receive","base64":B}
+ *	{"do":"about"} {"do":"request","base":"/ws"} {"do":"open"} {"do":"receive","text":T} or "hex":"00ff"
  *	{"do":"closed","code":1006} {"do":"subscribe","channel":1,"name":"c"} {"do":"unsubscribe","channel":1}
  *	{"do":"publish","channel":1,"name":"c","data":T,"key":K,"op":1} {"do":"http_done","op":1,"status":200,"text":T}
  *	{"do":"cursor","channel":1} {"do":"forget"} {"do":"acks","on":false} {"do":"wake","at_us":1}
@@ -18,6 +18,7 @@
 enum { ARENA_MAX = 16 << 20, VARIABLES_MAX = 32 };
 
 static const char *const recovered_names[] = {"untold", "yes", "no"};
+static const struct dialect *dialect;
 static uint64_t now_us;
 
 static void tell(json_t *line)
@@ -94,6 +95,22 @@ static const struct session_events events = {
 	.unknown = on_unknown,
 };
 
+static json_t *strings(const struct opt_strings *list)
+{
+	json_t *all = json_array();
+	for (size_t i = 0; i < list->len; i++)
+		json_array_append_new(all, json_string(list->items[i]));
+	return all;
+}
+
+static json_t *do_about(void)
+{
+	static const char *const transports[] = {"websocket", "sse", "adapter"};
+	return json_pack("{s:s, s:o, s:o, s:b}", "transport", transports[dialect->transport], "subprotocols",
+			 strings(&dialect->subprotocols), "adapter", strings(&dialect->adapter), "publish_by_http",
+			 dialect->publish_by_http);
+}
+
 static json_t *do_request(struct session *s, const char *base)
 {
 	struct session_request request;
@@ -121,17 +138,29 @@ static json_t *do_cursor(struct session *s, uint32_t channel)
 	return json_pack("{s:I, s:o}", "seq", (json_int_t)seq, "epoch", json_text(epoch));
 }
 
+/* For octets that are no text. */
+static void receive_hex(struct session *s, const char *hex)
+{
+	struct buf octets CLEANUP(buf_fini);
+	buf_init(&octets, SESSION_UNIT_MAX);
+	for (unsigned octet; sscanf(hex, "%2x", &octet) == 1; hex += 2)
+		buf_append_u8(&octets, (uint8_t)octet);
+	session_receive(s, buf_span(&octets), true, now_us);
+}
+
 static json_t *run(struct session *s, json_t *line)
 {
-	const char *what = "", *base = "/", *name = "", *key = NULL, *text = "";
+	const char *what = "", *base = "/", *name = "", *key = NULL, *text = "", *hex = NULL;
 	size_t len = 0;
 	int code = 1006, on = 1, status = 0, r = 0;
 	json_int_t channel = 0, op = 0, at_us = 0;
-	json_unpack(line, "{s:s, s?s, s?s, s?s, s?s%, s?s%, s?i, s?b, s?i, s?I, s?I, s?I}", "do", &what, "base", &base,
+	json_unpack(line, "{s:s, s?s, s?s, s?s, s?s%, s?s%, s?i, s?b, s?i, s?I, s?I, s?I, s?s}", "do", &what, "base", &base,
 		    "name", &name, "key", &key, "text", &text, &len, "data", &text, &len, "code", &code, "on", &on,
-		    "status", &status, "channel", &channel, "op", &op, "at_us", &at_us);
+		    "status", &status, "channel", &channel, "op", &op, "at_us", &at_us, "hex", &hex);
 	if (at_us)
 		now_us = (uint64_t)at_us;
+	if (strcmp(what, "about") == 0)
+		return do_about();
 	if (strcmp(what, "request") == 0)
 		return do_request(s, base);
 	if (strcmp(what, "closed") == 0)
@@ -140,6 +169,8 @@ static json_t *run(struct session *s, json_t *line)
 		return do_cursor(s, (uint32_t)channel);
 	if (strcmp(what, "open") == 0)
 		session_open(s, now_us);
+	else if (strcmp(what, "receive") == 0 && hex)
+		receive_hex(s, hex);
 	else if (strcmp(what, "receive") == 0)
 		session_receive(s, span_of(text, len), false, now_us);
 	else if (strcmp(what, "subscribe") == 0)
@@ -177,7 +208,6 @@ static void read_lines(struct session *s)
 
 int main(int argc, char **argv)
 {
-	const struct dialect *d;
 	struct opt_pair pairs[VARIABLES_MAX];
 	struct opt_map variables = {.items = pairs};
 	struct session *s;
@@ -191,13 +221,13 @@ int main(int argc, char **argv)
 		pairs[variables.len++] = (struct opt_pair){argv[i], equals + 1};
 	}
 	arena_init(&a, ARENA_MAX);
-	int r = argc < 2 ? -EINVAL : dialect_load(argv[1], NULL, &a, &d, &e);
+	int r = argc < 2 ? -EINVAL : dialect_load(argv[1], NULL, &a, &dialect, &e);
 	if (r < 0) {
 		fprintf(stderr, "%s\n", argc < 2 ? "usage: session_pipe DIALECT [NAME=VALUE...]" : e.text);
 		arena_fini(&a);
 		return 64;
 	}
-	if (session_new(d, &variables, &events, NULL, &s) == 0) {
+	if (session_new(dialect, &variables, &events, NULL, &s) == 0) {
 		read_lines(s);
 		session_free(s);
 	}
