@@ -1,0 +1,17 @@
+#!/bin/sh
+# Socket.IO with connection state recovery, from npm. The verbs are explained in ../README.md.
+set -eu
+here=$(dirname "$(readlink -f "$0")")
+
+case ${1-} in
+pinned) echo "socket.io 4.8.4" ;;
+version) node -p '"socket.io " + require(process.argv[1] + "/node_modules/socket.io/package.json").version' "$WSQ_BUILD" ;;
+install)
+	command -v npm >/dev/null || { echo "npm is not installed" >&2; exit 77; }
+	cp "$here/package.json" "$here/package-lock.json" "$WSQ_BUILD/"
+	cd "$WSQ_BUILD"
+	exec npm ci --no-audit --no-fund --loglevel=error
+	;;
+start) exec node "$here/server.mjs" ;;
+*) echo "usage: $0 pinned|version|install|start" >&2; exit 64 ;;
+esac
