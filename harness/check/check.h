@@ -31,6 +31,7 @@ extern const size_t check_rows_len;
 const struct check_row *check_row_find(const char *id);
 
 struct check_run;
+struct track;
 
 struct checker {
 	const char *name;          /* as in a scenario's `checks` */
@@ -56,6 +57,8 @@ const struct checker *checker_find(const char *name);
 void *check_state(const struct check_run *run);
 const void *check_options(const struct check_run *run);
 const struct contract *check_contract(const struct check_run *run);
+/* What the events add up to, this one included (track.h). Only track_pair() changes it. */
+struct track *check_track(const struct check_run *run);
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);
 /*
@@ -68,10 +71,26 @@ void check_fail(struct check_run *run, const char *id, const struct event *at, c
 /* The same, milder: a SHOULD. */
 void check_warn(struct check_run *run, const char *id, const struct event *at, const char *seen, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The same, about a client and channel (0: none) that `at` does not name. */
+void check_fail_of(struct check_run *run, const char *id, const struct event *at, uint32_t client, uint32_t channel,
+		   const char *seen, ...) __attribute__((format(printf, 6, 7)));
+/*
+ * What a finding would show if it were made now, for a checker that will know later whether it is one: a gap that may
+ * still close. NULL without memory and beyond CHECK_MOMENTS_MAX of a checker, which costs evidence and nothing else.
+ */
+struct check_moment;
+struct check_moment *check_moment(struct check_run *run, const struct event *at, uint32_t client, uint32_t channel);
+void check_moment_drop(struct check_run *run, struct check_moment *moment);
+/* It was one. Takes the moment; NULL: as check_fail_of with what is known now. */
+void check_fail_then(struct check_run *run, const char *id, struct check_moment *moment, const struct event *at,
+		     uint32_t client, uint32_t channel, const char *seen, ...) __attribute__((format(printf, 7, 8)));
 /* It cannot be decided, whatever else is seen; the first reason is kept. A fail is stronger. */
 void check_unknown(struct check_run *run, const char *id, const char *why, ...) __attribute__((format(printf, 3, 4)));
-/* The contract does not promise it, so it is not graded: "the contract does not say that messages are ordered". */
-void check_skip(struct check_run *run, const char *id, const char *why);
+/*
+ * It is not graded, and why: "the contract does not promise that messages are ordered". Stronger than `unknown`, weaker
+ * than a finding.
+ */
+void check_skip(struct check_run *run, const char *id, const char *why, ...) __attribute__((format(printf, 3, 4)));
 /* One clause that a pass shows: "412 resumes, longest away 3.1 s". The last one is kept. */
 void check_note(struct check_run *run, const char *id, const char *what, ...) __attribute__((format(printf, 3, 4)));
 
@@ -80,7 +99,9 @@ void check_note(struct check_run *run, const char *id, const char *what, ...) __
 enum {
 	CHECK_FINDINGS_MAX = 8,    /* findings kept of one check */
 	CHECK_EVIDENCE_MAX = 48,   /* events kept with one finding */
-	CHECK_RING = 16,           /* last events kept of each client */
+	CHECK_RING = 16,           /* last events kept of each client, log lines about its connections among them */
+	CHECK_FAULTS_MAX = 16,     /* names of faults kept with one finding */
+	CHECK_MOMENTS_MAX = 64,    /* of one checker at once */
 	CHECKS_MAX = 64,           /* checkers in one scenario */
 	CHECK_CLIENTS_MAX = 200000,
 };

@@ -61,8 +61,8 @@ struct event {
 
 /*
  * One line of the file without its line end: {"n":7,"at":1.234567,"event":"deliver","type":"ok","client":3,...}; fields
- * that are 0, false or NULL are left out. at and sent are seconds; a number above 2^63 - 1 is written as that one; a value
- * that is not finite is left out. A new reference, NULL without memory.
+ * that are 0, false or NULL are left out. at and sent are seconds; a number above 2^63 - 1 is written as that one; a
+ * value that is not finite is left out. A new reference, NULL without memory.
  */
 json_t *event_to_json(const struct event *e);
 /* Appends the same text, fast. 0, -ENOBUFS or -ENOMEM with part of it appended. */

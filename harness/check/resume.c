@@ -1,0 +1,410 @@
+/*
+ * Resumes: told honestly, replayed exactly, in each of the hard situations. What is asked is "everything behind this
+ * position"; what is told is whether that follows. A target that does not tell is held to what its contract promises.
+ *
+ * A replay is judged while it comes: from a confirmation that claims recovery to the number that it named as the newest.
+ */
+#include <stdlib.h>
+
+#include "harness/check/check.h"
+#include "harness/check/resume_refused.h"
+#include "harness/check/slots.h"
+#include "harness/check/track.h"
+
+enum {
+	FAST_MS = 100,
+	SETTLE_MS = 5000,          /* a replay that has not ended this long after it began, at the end of the history, never will */
+	POSITIONS = 64,            /* positions of a channel that are remembered */
+};
+
+static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[] = "resume.twice", FAST[] = "resume.fast",
+		  EDGE[] = "resume.edge", EPOCH[] = "resume.epoch", OTHER_NODE[] = "resume.other_node",
+		  STALE[] = "resume.stale_socket";
+static const char *const checks[] = {SEQUENCE, ZERO, TWICE, FAST, EDGE, EPOCH, OTHER_NODE, STALE, NULL};
+/* By situation, as resume_refused.h orders them. */
+static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE};
+
+struct resume_options {
+	uint64_t stale_ms;
+};
+
+/* Of a subscription: the replay that is coming. */
+struct replay {
+	bool on, zero, implicit, beyond;
+	uint64_t asked, next, newest, ok_us;
+	uint32_t connection, epoch;
+	uint64_t last_seq;         /* the highest that ever came, in last_epoch */
+	uint32_t last_epoch;
+	uint64_t recoveries;
+};
+
+/* Of a pair, without numbers: what was confirmed before the resume was asked for, and has to come first. */
+struct due {
+	struct range range;
+	uint32_t connection;
+};
+
+/* Of a client: the connection that its session was taken from. */
+struct takeover {
+	uint32_t old_connection;
+	uint64_t at_us, recoveries;
+	bool told;
+};
+
+struct position {
+	uint64_t seq, asked;
+	uint32_t epoch;
+};
+struct positions {
+	struct position of[POSITIONS];
+	unsigned next;
+};
+
+struct resume {
+	struct slots replays, dues, takeovers;
+	struct map positions;      /* by channel */
+	struct resume_refused refused;
+	uint64_t resumes, longest_us;
+};
+
+static int resume_start(struct check_run *run, struct err *e)
+{
+	(void)e;
+	for (size_t i = 0; checks[i] && !check_contract(run)->resumes; i++)
+		check_skip(run, checks[i], "the contract promises no resume");
+	if (!check_contract(run)->tells_recovered) {
+		check_skip(run, EDGE, "the target does not say whether it recovered");
+		check_skip(run, EPOCH, "the target does not say whether it recovered");
+	}
+	return 0;
+}
+
+/* Notes that the position is asked for; how often it was before. */
+static uint64_t note_position(struct check_run *run, const struct event *e, bool asks)
+{
+	struct resume *s = check_state(run);
+	struct positions *p = map_get(&s->positions, e->channel);
+	const struct track_sub *sub = check_track(run)->sub;
+	if (!p)
+		p = track_made(check_track(run), &s->positions, e->channel, sizeof(*p));
+	for (size_t i = 0; p && i < POSITIONS; i++)
+		if (p->of[i].asked && p->of[i].seq == sub->asked_seq && p->of[i].epoch == sub->asked_epoch) {
+			p->of[i].asked += asks;
+			return p->of[i].asked;
+		}
+	if (p && asks)
+		p->of[p->next++ % POSITIONS] = (struct position){sub->asked_seq, 1, sub->asked_epoch};
+	return 1;
+}
+
+static void count_situations(struct check_run *run, unsigned situation)
+{
+	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
+		if (situation & 1u << i)
+			check_samples(run, by_situation[i], 1);
+}
+
+static void judge_claim(struct check_run *run, unsigned situation, bool recovered, bool promised, const struct event *e,
+			uint64_t away_us, uint64_t missed)
+{
+	struct resume *s = check_state(run);
+	s->resumes++;
+	s->longest_us = away_us > s->longest_us ? away_us : s->longest_us;
+	if (recovered)
+		resume_recovered(&s->refused, situation);
+	else if (promised)
+		resume_refuse(run, &s->refused, situation, e, away_us, missed);
+	if (recovered || promised)
+		count_situations(run, situation);
+}
+
+/* A confirmation with the promise's edge in sight: more than half of what is promised, or beyond it. */
+static bool near_edge(const struct contract *c, const struct track_sub *sub, uint64_t missed)
+{
+	uint64_t away_us = sub->asked_us - sub->old_heard_us;
+	return (c->resume_messages && missed * 2 > c->resume_messages) ||
+	       (c->resume_window_ms && away_us > c->resume_window_ms * 500);
+}
+
+static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r,
+			     const struct event *e)
+{
+	unsigned situation = 0;
+	bool moved = sub->old_connection != sub->connection;
+	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
+		situation |= RESUME_ZERO;
+	if (r->recoveries || (sub->resumes && note_position(run, e, false) > 1))
+		situation |= RESUME_TWICE;
+	if (moved && sub->old_end_us && sub->asked_us - sub->old_end_us <= FAST_MS * 1000)
+		situation |= RESUME_FAST;
+	if (moved && sub->old_node && sub->client->node && sub->old_node != sub->client->node)
+		situation |= RESUME_OTHER_NODE;
+	return situation;
+}
+
+/* Without numbers: all that was answered before the resume was asked for. */
+static void set_dues(struct check_run *run, struct track_sub *sub)
+{
+	struct resume *s = check_state(run);
+	for (struct track_pair *p = sub->pairs; p; p = p->next) {
+		struct due *due = slots_get(&s->dues, p->slot, sizeof(*due));
+		const struct range *answered = ranges_at(&p->stream->answered);
+		uint64_t known = p->stream->answered.n && answered[0].first == 1 ? answered[0].last : 0;
+		if (!due)
+			continue;
+		*due = (struct due){{(p->top > p->from ? p->top : p->from) + 1, known}, sub->connection};
+		if (known >= due->range.first)
+			check_samples(run, SEQUENCE, 1);
+	}
+}
+
+static void begin_replay(struct check_run *run, struct track_sub *sub, struct replay *r, unsigned situation, bool promised)
+{
+	if (!check_contract(run)->numbered) {
+		if (check_contract(run)->ordered)
+			set_dues(run, sub);
+		return;
+	}
+	r->implicit = !sub->resumes;
+	if (r->implicit && (!r->last_seq || r->last_epoch != sub->ok_epoch))
+		return;
+	r->on = true;
+	r->zero = situation & RESUME_ZERO;
+	r->beyond = !promised;
+	r->asked = r->implicit ? r->last_seq : sub->asked_seq;
+	r->next = r->asked + 1;
+	r->newest = sub->ok_seq;
+	r->ok_us = sub->ok_us;
+	r->connection = sub->connection;
+	r->epoch = sub->ok_epoch ? sub->ok_epoch : sub->asked_epoch;
+	if (!r->zero)
+		check_samples(run, SEQUENCE, 1);
+}
+
+static void on_confirmed(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	struct resume *s = check_state(run);
+	const struct contract *c = check_contract(run);
+	struct track_sub *sub = t->sub;
+	struct replay *r = slots_get(&s->replays, sub->slot, sizeof(*r));
+	if (!r)
+		return;
+	r->on = false;
+	if (t->first_spell || (!sub->resumes && sub->recovered == RECOVERED_UNTOLD))
+		return;
+	if (!sub->resumes && sub->old_connection == sub->connection)
+		return; /* told unasked: a new epoch */
+	bool promised = track_promised(t, sub);
+	bool claims = sub->recovered == RECOVERED_YES ||
+		      (sub->recovered == RECOVERED_UNTOLD && !c->tells_recovered && promised);
+	if (sub->resumes && sub->asked_epoch && sub->ok_epoch && sub->asked_epoch != sub->ok_epoch) {
+		check_samples(run, EPOCH, 1);
+		if (sub->recovered == RECOVERED_YES)
+			check_fail(run, EPOCH, e, "client %u resumed channel %u in epoch %u, is in epoch %u, and was told recovered",
+				   e->client, e->channel, sub->asked_epoch, sub->ok_epoch);
+		return;
+	}
+	if (!claims && sub->recovered != RECOVERED_NO)
+		return;
+	unsigned situation = situation_of(run, sub, r, e);
+	uint64_t missed = sub->ok_seq > sub->asked_seq && sub->resumes ? sub->ok_seq - sub->asked_seq : 0;
+	if (e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) /* else it was told, and judged, with the connection */
+		judge_claim(run, situation, claims, promised, e, sub->asked_us - sub->old_heard_us, missed);
+	if (near_edge(c, sub, missed))
+		check_samples(run, EDGE, 1);
+	if (!claims)
+		return;
+	r->recoveries++;
+	begin_replay(run, sub, r, situation, promised);
+}
+
+static void on_connected(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	struct resume *s = check_state(run);
+	struct track_client *c = t->client;
+	struct takeover *k = slots_get(&s->takeovers, e->client, sizeof(*k));
+	if (!k || c->connections < 2 || e->recovered == RECOVERED_UNTOLD)
+		return;
+	unsigned situation = k->recoveries ? RESUME_TWICE : 0;
+	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = check_contract(run)->resume_window_ms;
+	if (!c->old_end_us)
+		situation |= RESUME_STALE;
+	else if (e->at_us - c->old_end_us <= FAST_MS * 1000)
+		situation |= RESUME_FAST;
+	if (c->old_node && c->node && c->old_node != c->node)
+		situation |= RESUME_OTHER_NODE;
+	bool yes = e->recovered == RECOVERED_YES;
+	judge_claim(run, situation, yes, window_ms && away_us <= window_ms * 1000, e, away_us, 0);
+	k->recoveries += yes;
+	if (yes && !c->old_end_us)
+		*k = (struct takeover){c->old_connection, e->at_us, k->recoveries, false};
+}
+
+/* A number came while a replay is due. */
+static void on_number(struct check_run *run, struct replay *r, const struct event *e)
+{
+	const char *id = r->zero ? ZERO : SEQUENCE;
+	if (e->seq <= r->asked) {
+		if (!r->implicit && r->next == r->asked + 1) {
+			r->on = false;
+			check_fail(run, id, e, "client %u resumed channel %u behind number %llu, and got number %llu", e->client,
+				   e->channel, (unsigned long long)r->asked, (unsigned long long)e->seq);
+		}
+		return; /* later: sequence.monotonic */
+	}
+	if (r->zero || r->next > r->newest) {
+		r->on = false;
+		return;
+	}
+	bool gap = check_contract(run)->contiguous ? e->seq != r->next : e->seq < r->next;
+	if (gap) {
+		r->on = false;
+		check_fail(run, r->beyond ? EDGE : SEQUENCE, e,
+			   "client %u was told recovered on channel %u, and got number %llu where number %llu was due of %llu",
+			   e->client, e->channel, (unsigned long long)e->seq, (unsigned long long)r->next,
+			   (unsigned long long)r->newest);
+		return;
+	}
+	r->next = e->seq + 1;
+	r->on = r->next <= r->newest;
+}
+
+static void on_due(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	struct resume *s = check_state(run);
+	struct due *due = t->pair->slot < s->dues.n ? slots_get(&s->dues, t->pair->slot, sizeof(*due)) : NULL;
+	struct range gap;
+	if (!due || due->connection != e->connection || e->index <= due->range.last)
+		return;
+	uint64_t from = due->range.first;
+	for (; from <= due->range.last && ranges_gap(&t->pair->got, from, due->range.last, &gap); from = gap.last + 1)
+		for (uint64_t i = gap.first; i <= gap.last; i++)
+			if (ranges_has(&t->stream->ok, i)) {
+				check_fail(run, SEQUENCE, e,
+					   "client %u was told recovered on channel %u, and got message %llu of publisher %u before "
+					   "message %llu, which it had missed", e->client, e->channel,
+					   (unsigned long long)e->index, e->publisher, (unsigned long long)i);
+				due->range.last = 0;
+				return;
+			}
+	due->range.last = 0; /* all is there */
+}
+
+static void on_deliver(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	struct resume *s = check_state(run);
+	struct takeover *k = e->client < s->takeovers.n ? slots_get(&s->takeovers, e->client, sizeof(*k)) : NULL;
+	if (k && k->at_us && e->connection == k->old_connection && e->sent_us > k->at_us && !k->told) {
+		k->told = true;
+		check_fail(run, STALE, e, "client %u got over its old connection what was published after its session went on elsewhere",
+			   e->client);
+	}
+	struct replay *r = slots_get(&s->replays, t->sub->slot, sizeof(*r));
+	if (r && r->on && e->connection == r->connection && e->seq && e->epoch == r->epoch &&
+	    t->client->tampered != e->connection)
+		on_number(run, r, e);
+	if (r && e->seq && (r->last_epoch != e->epoch || e->seq > r->last_seq)) {
+		r->last_epoch = e->epoch;
+		r->last_seq = e->seq;
+	}
+	if (t->pair && t->fresh && t->client->tampered != e->connection)
+		on_due(run, e);
+}
+
+/* Anything that comes over the old connection long after the takeover: it is still open, and served. */
+static void on_stale(struct check_run *run, const struct event *e)
+{
+	const struct resume_options *o = check_options(run);
+	struct resume *s = check_state(run);
+	struct takeover *k = e->client < s->takeovers.n ? slots_get(&s->takeovers, e->client, sizeof(*k)) : NULL;
+	if (!k || !k->at_us || e->connection != k->old_connection || k->told || e->at_us - k->at_us <= o->stale_ms * 1000)
+		return;
+	k->told = true;
+	check_fail(run, STALE, e, "client %u's old connection is still open %.1f s after its session went on elsewhere", e->client,
+		   (double)(e->at_us - k->at_us) / 1e6);
+}
+
+static void finish(struct check_run *run, struct track_sub *sub, const struct event *at)
+{
+	struct resume *s = check_state(run);
+	struct replay *r = sub->slot < s->replays.n ? slots_get(&s->replays, sub->slot, sizeof(*r)) : NULL;
+	if (!r || !r->on || r->connection != sub->connection || r->zero || r->next > r->newest)
+		return;
+	if (check_track(run)->now_us - r->ok_us < SETTLE_MS * 1000 || !check_contract(run)->contiguous)
+		return;
+	r->on = false;
+	if (sub->client->tampered != r->connection)
+		check_fail_of(run, r->beyond ? EDGE : SEQUENCE, at, sub->client->number, sub->channel->number,
+			      "client %u was told recovered on channel %u, and never got number %llu of %llu", sub->client->number,
+			      sub->channel->number, (unsigned long long)r->next, (unsigned long long)r->newest);
+}
+
+static void resume_event(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	if (!check_contract(run)->resumes)
+		return;
+	if (e->kind == EVENT_DELIVER && t->sub)
+		on_deliver(run, e);
+	else if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && t->client)
+		on_connected(run, e);
+	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_INVOKE && t->sub && t->sub->resumes)
+		note_position(run, e, true);
+	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_OK && t->sub)
+		on_confirmed(run, e);
+	else if (e->kind == EVENT_PING || e->kind == EVENT_ANSWER)
+		on_stale(run, e);
+	else if (e->kind == EVENT_END && t->ended && t->client->closes)
+		for (struct track_sub *sub = t->client->subs; sub; sub = sub->next_of_client)
+			finish(run, sub, e);
+}
+
+static void resume_end(struct check_run *run)
+{
+	struct resume *s = check_state(run);
+	struct track *t = check_track(run);
+	for (size_t i = 0; i < t->n_clients; i++)
+		for (struct track_sub *sub = t->clients[i] ? t->clients[i]->subs : NULL; sub; sub = sub->next_of_client)
+			if (track_live(sub))
+				finish(run, sub, NULL);
+	resume_blame(run, &s->refused, by_situation, EDGE);
+	if (s->resumes)
+		check_note(run, SEQUENCE, "%llu resumes, the longest after %.1f s", (unsigned long long)s->resumes,
+			   (double)s->longest_us / 1e6);
+}
+
+static void resume_stop(struct check_run *run)
+{
+	struct resume *s = check_state(run);
+	for (size_t i = 0; i < s->positions.cap; i++)
+		if (s->positions.slots[i].key)
+			free(s->positions.slots[i].value);
+	map_fini(&s->positions);
+	slots_fini(&s->replays);
+	slots_fini(&s->dues);
+	slots_fini(&s->takeovers);
+	resume_refused_fini(run, &s->refused);
+}
+
+static const struct opt options[] = {
+	{.name = "stale", .type = OPT_DURATION, .offset = offsetof(struct resume_options, stale_ms), .def = "5s", .max = INT64_MAX,
+	 .help = "how long an old connection may stay open after its session went on elsewhere"},
+	{0},
+};
+
+const struct checker checker_resume = {
+	.name = "resume",
+	.about = "who comes back gets exactly what was missed, or is told honestly",
+	.checks = checks,
+	.options = options,
+	.options_size = sizeof(struct resume_options),
+	.state_size = sizeof(struct resume),
+	.start = resume_start,
+	.event = resume_event,
+	.end = resume_end,
+	.stop = resume_stop,
+};
