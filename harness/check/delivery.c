@@ -66,7 +66,8 @@ static void lose(struct check_run *run, struct track_pair *p, struct owed *o, st
 			   (unsigned long long)lost.first, p->stream->publisher, channel, mild);
 	else if (lost.first == lost.last)
 		check_fail_then(run, LOST, moment, at, client, channel,
-				"client %u never got message %llu of publisher %u on channel %u", client, (unsigned long long)lost.first, p->stream->publisher, channel);
+				"client %u never got message %llu of publisher %u on channel %u", client,
+				(unsigned long long)lost.first, p->stream->publisher, channel);
 	else
 		check_fail_then(run, LOST, moment, at, client, channel,
 				"client %u never got messages %llu to %llu of publisher %u on channel %u", client,

@@ -14,6 +14,9 @@ static const struct story_case delivery_cases[] = {
 static const struct story_case order_cases[] = {
 #include "harness/check/stories_order.def"
 };
+static const struct story_case resume_cases[] = {
+#include "harness/check/stories_resume.def"
+};
 static const struct story_case sequence_cases[] = {
 #include "harness/check/stories_sequence.def"
 };

@@ -183,6 +183,10 @@ static void on_connect(struct track *t, const struct event *e)
 		return;
 	if (c->up)
 		leave(c, 0);
+	c->old_connection = c->connection;
+	c->old_node = c->node;
+	c->old_end_us = c->up ? 0 : c->end_us;
+	c->old_heard_us = c->heard_us;
 	c->connection = e->connection;
 	c->node = e->node;
 	c->connections++;
@@ -197,6 +201,8 @@ static void on_end(struct track *t, const struct event *e)
 	struct track_client *c = t->client;
 	if (!c)
 		return;
+	if (e->connection == c->old_connection && c->old_end_us == 0)
+		c->old_end_us = e->at_us;
 	if (e->connection != c->connection || !c->up) {
 		for (struct track_sub *s = c->subs; s; s = s->next_of_client) { /* one that was left open */
 			if (s->connection == e->connection && s->left_end_us == 0)

@@ -32,6 +32,9 @@ struct track_client {
 	uint32_t hit;              /* the newest of its connections that a fault named */
 	uint32_t tampered;         /* the newest of its connections on which a fault changed, dropped or repeated messages */
 	uint64_t up_us, end_us, heard_us; /* since when, until when; the last that came from the target */
+	/* Of the connection before, as the client left it; end 0: it was still open. */
+	uint32_t old_connection, old_node;
+	uint64_t old_end_us, old_heard_us;
 	struct track_sub *subs;
 };
 
