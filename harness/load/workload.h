@@ -59,13 +59,20 @@ struct workload_site {
 	uint64_t (*now_us)(void *owner); /* time of the history */
 	uint64_t seed;
 	const struct dialect *dialect;
+	const struct contract *contract; /* of the target; NULL: the dialect's */
 	const struct opt_map *variables; /* of the dialect; may be NULL */
 	const struct opt_map *headers; /* the target's own fields; may be NULL */
 	const struct workload_way *ways; /* clients are spread over them in turn; a reconnect takes the next one */
 	size_t n_ways;
 	const char *source;            /* local address, or NULL */
+<<<<<<< HEAD
 	const char *id_header;         /* of the 101: it names the connection in the target's log; or NULL */
 	/* Stream faults on the clients' connections; NULL: none. Each client's connection in turn takes the next number. */
+=======
+	const char *id_header;         /* of the target's answer to a handshake, with its correlation id; NULL: none */
+	/* Stream faults on the clients' connections; NULL: none. A connection's number in the set is always the same, so
+	 * that a seed chooses the same ones whoever comes first: workload_find_connection(). */
+>>>>>>> 1912c60 (load: a lean WebSocket client, and the bodies of HTTP answers)
 	struct toxics *subscriber_toxics, *publisher_toxics;
 	void *owner;
 };
@@ -77,8 +84,10 @@ struct workload_state {
 	uint64_t subscribed, wanted;   /* subscriptions that are confirmed, of those that are wanted */
 	uint64_t published, unsure, refused, delivered; /* publishes answered ok, info, fail; messages that came */
 	uint64_t waiting;              /* publishes without an outcome yet */
-	uint64_t missing;              /* confirmed messages that some subscriber which is up has not been given yet */
-	uint64_t reconnects;
+	uint64_t missing;              /* confirmed messages that subscribers which are up have not been given yet, a message
+					* once for each of them; what is owed: account.h */
+	uint64_t skipped;              /* turns to publish that passed, because the publisher could not */
+	uint64_t reconnects, given_up; /* connections after a client's first; clients that will not come back */
 };
 
 /* -EINVAL, -ENOTSUP (the dialect cannot publish, ...), -ENOMEM, with a sentence. */
@@ -99,5 +108,8 @@ void workload_find_connection(const struct workload *w, bool publishers, uint64_
 			      uint32_t *ret_connection);
 const char *workload_channel_name(const struct workload *w, uint32_t channel);
 uint32_t workload_channels(const struct workload *w);
+/* Whose connection has this number in the set of its toxics. False: no connection had it yet. */
+bool workload_find_connection(const struct workload *w, uint64_t number, uint32_t *ret_client,
+			      uint32_t *ret_connection);
 /* Drops the connections of the first n clients that are up (0: all) without a Close, by RST. */
 void workload_drop(struct workload *w, uint64_t n);
