@@ -1,0 +1,84 @@
+#pragma once
+/*
+ * One user of the deployment: a session of the dialect, the connection it has at present, and what it does when that
+ * ends. It tells everything to the history. A subscriber has channels; a publisher has a struct publisher, and a channel
+ * only where the URL of its connection must name one.
+ */
+#include "harness/load/backoff.h"
+#include "harness/load/transport.h"
+#include "harness/target/session.h"
+
+enum {
+	CLIENT_CONNECT_MS = 10000, /* from dialling to the time it may speak */
+	CLIENT_SUBSCRIBE_AGAIN_MS = 1000, /* after a refusal */
+};
+
+enum client_phase {
+	CLIENT_OUT,                /* not begun, or waiting for its next try */
+	CLIENT_DIALING,
+	CLIENT_GREETING,           /* the handshake went well, the dialect is not ready */
+	CLIENT_UP,
+	CLIENT_CLOSING,            /* we said Close */
+	CLIENT_DONE,               /* it does not come back */
+};
+
+struct client_channel {
+	uint64_t left_us;          /* clock: when its last confirmed connection ended */
+	bool asked, confirmed, before; /* on this connection; on this one; ever */
+	bool positioned;           /* the session knew where it was when it asked */
+};
+
+struct workload;
+struct publisher;
+
+struct client {
+	struct workload *workload;
+	struct session *session;
+	struct transport *transport;   /* NULL: none */
+	struct publisher *publisher;   /* NULL: a subscriber */
+	struct client_channel *channels;
+	uint32_t n_channels, n_confirmed;
+	uint32_t number, connection, node;
+	enum client_phase phase;
+	bool was_up;                   /* this connection */
+	bool refused;                  /* by the dialect, which was told */
+	const char *doomed;            /* give the connection up as soon as nothing of it is on the stack */
+	bool doomed_by_close;          /* with Close, and come back; else by RST */
+	size_t way;
+	struct rng rng;
+	struct backoff backoff;
+	struct alarm alarm;            /* next try; deadline of a connect; look at an idle connection */
+	struct alarm wake;             /* of the session */
+	uint64_t wake_at_us;
+	uint64_t up_us, pinged_us, asked_us; /* clock; 0: not */
+	uint64_t again_us;             /* clock: when what was refused is asked for again; 0: nothing was */
+};
+
+/* -ENOMEM. The client is zeroed. */
+int client_init(struct client *c, struct workload *w, uint32_t number);
+/* Tells nothing. Safe on a zeroed one. */
+void client_fini(struct client *c);
+/* The first try. */
+void client_start(struct client *c);
+/* Close 1000, and no new connection. */
+void client_close(struct client *c);
+/* Ends the connection by RST; it comes back by its policy. */
+void client_drop(struct client *c, const char *why);
+/* May it speak? */
+bool client_is_up(const struct client *c);
+
+/* For its other files ---------------------------------------------------------------------------------------------- */
+
+/* An event of this client, with client, connection and node. */
+struct event client_event(const struct client *c, enum event_kind kind, enum event_type type);
+extern const struct session_events client_session_events;
+/* After every call into the session: its wishes, and a connection that is doomed. The transport may be gone then. */
+void client_after(struct client *c);
+/* The connection may be used. */
+void client_ready(struct client *c, const struct session_news *n);
+/* Nothing is subscribed any more. */
+void client_unsubscribed(struct client *c);
+/* Subscriptions that wait for an answer, or to be asked for again, at their time. */
+void client_subscriptions_due(struct client *c, uint64_t now_us);
+/* When to look again at a connection that is up. */
+void client_plan(struct client *c);
