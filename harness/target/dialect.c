@@ -199,7 +199,7 @@ const char *dialect_builtin_text(size_t i)
 static int load_builtin(const char *name, struct arena *a, const struct dialect **ret, struct err *e)
 {
 	const char *words[ARRAY_LEN(builtin_dialects)];
-	struct buf shown CLEANUP(buf_fini);
+	struct buf shown CLEANUP(buf_fini) = {0};
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		words[i] = builtin_dialects[i].name;
 		if (strcmp(words[i], name) == 0)
@@ -243,7 +243,7 @@ int dialect_variables_check(const struct dialect *d, const struct opt_map *varia
 	const struct opt_map *known = dialect_variables(d);
 	for (size_t i = 0; i < variables->len; i++) {
 		const char *name = variables->items[i].key, *words[TEMPLATE_VARIABLES_MAX + 1] = {NULL};
-		struct buf shown CLEANUP(buf_fini);
+		struct buf shown CLEANUP(buf_fini) = {0};
 		if (opt_map_get(known, name) || strcmp(name, "client") == 0)
 			continue;
 		for (size_t k = 0; k < known->len && k < TEMPLATE_VARIABLES_MAX; k++)
