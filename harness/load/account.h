@@ -8,8 +8,8 @@
  * few, void ones come in rows. A subscription keeps one number for each flow, up to which everything came or is not
  * owed, and the holes below it. Servers that keep the order make no holes but where a message was void.
  *
- * A void message that some subscriber is given was taken after all, and is owed to the others from then on; if it is one
- * of the last ACCOUNT_VOID_KEPT of its flow.
+ * A void message that some subscriber is given was taken after all, and is owed to the others from then on; if it is
+ * one of the last ACCOUNT_VOID_KEPT of its flow.
  */
 #include <stdbool.h>
 #include <stddef.h>

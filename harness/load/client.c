@@ -23,7 +23,7 @@ bool client_is_up(const struct client *c)
 	return c->phase == CLIENT_UP;
 }
 
-static void alarm_at(struct client *c, uint64_t at_us)
+void client_alarm_at(struct client *c, uint64_t at_us)
 {
 	if (alarm_set(&c->alarm, c->workload->site.alarms, at_us, on_alarm, c) < 0)
 		c->phase = CLIENT_DONE; /* without memory nobody wakes it */
@@ -65,22 +65,19 @@ static void come_again(struct client *c, enum session_then then)
 		give_up_for_good(c, "the dialect says not to come back after this close code");
 		return;
 	}
-	if (then == SESSION_AFRESH)
-		session_forget(c->session);
 	uint64_t wait_ms = backoff_next(&c->backoff, &w->options.reconnect, &c->rng);
 	if (wait_ms == UINT64_MAX) {
 		give_up_for_good(c, "too many tries in a row");
 		return;
 	}
 	c->phase = CLIENT_OUT;
-	alarm_at(c, clock_now_us() + wait_ms * 1000);
+	client_alarm_at(c, clock_now_us() + wait_ms * 1000);
 }
 
 /* Nothing of the connection is left; its events are told. */
 static void over(struct client *c, int code)
 {
 	struct workload *w = c->workload;
-	enum session_then then = SESSION_RECONNECT;
 	transport_free(TAKE_PTR(c->transport));
 	alarm_clear(&c->alarm);
 	alarm_clear(&c->wake);
@@ -89,8 +86,7 @@ static void over(struct client *c, int code)
 		w->state.up--;
 		backoff_up(&c->backoff, &w->options.reconnect, (clock_now_us() - c->up_us) / 1000);
 	}
-	if (c->phase != CLIENT_DIALING)
-		then = session_closed(c->session, code);
+	enum session_then then = session_closed(c->session, code);
 	client_unsubscribed(c);
 	c->was_up = c->refused = false;
 	c->doomed = NULL;
@@ -177,7 +173,10 @@ static void on_open(void *owner)
 static void on_refused(void *owner, int status, const char *why)
 {
 	struct client *c = owner;
+	bool unknown = c->resumes && (status == 400 || status == 404 || status == 410);
 	tell_refused(c, status, why);
+	if (unknown) /* the session that was asked for: a client without one may come */
+		session_forget(c->session);
 	over(c, CLOSE_ABNORMAL);
 }
 
@@ -240,6 +239,7 @@ static int dial_way(struct client *c, const struct workload_way *way)
 	int r = session_request(c->session, way->target, &q);
 	if (r < 0)
 		return r;
+	c->resumes = q.resumes;
 	struct transport_options o = {
 		.line = {site->loop, site->alarms, way, site->source,
 			 c->publisher ? site->publisher_toxics : site->subscriber_toxics,
@@ -270,7 +270,7 @@ static void try_next(struct client *c)
 	struct event e = client_event(c, EVENT_CONNECT, EVENT_INVOKE);
 	workload_tell(w, &e);
 	c->phase = CLIENT_DIALING;
-	alarm_at(c, clock_now_us() + CLIENT_CONNECT_MS * 1000ull);
+	client_alarm_at(c, clock_now_us() + CLIENT_CONNECT_MS * 1000ull);
 	int r = dial_way(c, way);
 	if (r < 0) {
 		tell_refused(c, 0, strerror(-r));
@@ -278,67 +278,7 @@ static void try_next(struct client *c)
 	}
 }
 
-/* While it is up --------------------------------------------------------------------------------------------------- */
-
-void client_ready(struct client *c, const struct session_news *n)
-{
-	struct event e = client_event(c, EVENT_CONNECT, EVENT_OK);
-	c->phase = CLIENT_UP;
-	c->was_up = true;
-	c->up_us = clock_now_us();
-	c->workload->state.up++;
-	e.recovered = n->recovered;
-	e.id = c->transport->id;
-	workload_tell(c->workload, &e);
-}
-
-static void ping(struct client *c, uint64_t now_us)
-{
-	struct event e = client_event(c, EVENT_ANSWER, EVENT_INVOKE);
-	c->pinged_us = now_us;
-	workload_tell(c->workload, &e);
-	transport_ping(c->transport, span_of(&c->pinged_us, sizeof(c->pinged_us)));
-}
-
-/* UINT64_MAX where there is nothing to look for. */
-static uint64_t look_at_us(const struct client *c)
-{
-	const struct workload_options *o = &c->workload->options;
-	uint64_t at_us = UINT64_MAX;
-	if (o->ping_ms && c->transport->ops->pings)
-		at_us = c->pinged_us ? c->pinged_us + o->ping_timeout_ms * 1000 : c->transport->heard_us + o->ping_ms * 1000;
-	if (c->asked_us && c->asked_us + o->answer_ms * 1000 < at_us)
-		at_us = c->asked_us + o->answer_ms * 1000;
-	if (c->again_us && c->again_us < at_us)
-		at_us = c->again_us;
-	return at_us;
-}
-
-void client_plan(struct client *c)
-{
-	uint64_t at_us = look_at_us(c);
-	alarm_clear(&c->alarm);
-	if (at_us != UINT64_MAX)
-		alarm_at(c, at_us);
-}
-
-static void look_at(struct client *c, uint64_t now_us)
-{
-	const struct workload_options *o = &c->workload->options;
-	bool pings = o->ping_ms && c->transport->ops->pings;
-	if (c->pinged_us && c->transport->heard_us >= c->pinged_us)
-		c->pinged_us = 0; /* other octets are life too */
-	if (c->pinged_us && now_us >= c->pinged_us + o->ping_timeout_ms * 1000) {
-		reset(c, "no answer to a Ping");
-		return;
-	}
-	if (pings && !c->pinged_us && now_us >= c->transport->heard_us + o->ping_ms * 1000)
-		ping(c, now_us);
-	client_subscriptions_due(c, now_us);
-	client_after(c);
-	if (c->phase == CLIENT_UP)
-		client_plan(c);
-}
+/* Time ------------------------------------------------------------------------------------------------------------- */
 
 static void on_alarm(void *owner, uint64_t now_us)
 {
@@ -348,7 +288,7 @@ static void on_alarm(void *owner, uint64_t now_us)
 	else if (c->phase == CLIENT_DIALING || c->phase == CLIENT_GREETING)
 		reset(c, c->phase == CLIENT_DIALING ? "no connection in time" : "it was not ready in time");
 	else if (c->phase == CLIENT_UP)
-		look_at(c, now_us);
+		client_look(c, now_us);
 }
 
 /* The whole life --------------------------------------------------------------------------------------------------- */

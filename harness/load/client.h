@@ -1,8 +1,8 @@
 #pragma once
 /*
  * One user of the deployment: a session of the dialect, the connection it has at present, and what it does when that
- * ends. It tells everything to the history. A subscriber has channels; a publisher has a struct publisher, and a channel
- * only where the URL of its connection must name one.
+ * ends. It tells everything to the history. A subscriber has channels; a publisher has a struct publisher, and a
+ * channel only where the URL of its connection must name one.
  */
 #include "harness/load/backoff.h"
 #include "harness/load/transport.h"
@@ -40,7 +40,7 @@ struct client {
 	uint32_t n_channels, n_confirmed;
 	uint32_t number, connection, node;
 	enum client_phase phase;
-	bool was_up;                   /* this connection */
+	bool was_up, resumes;          /* this connection; it asked for a session that was there before */
 	bool refused;                  /* by the dialect, which was told */
 	const char *doomed;            /* give the connection up as soon as nothing of it is on the stack */
 	bool doomed_by_close;          /* with Close, and come back; else by RST */
@@ -80,5 +80,8 @@ void client_ready(struct client *c, const struct session_news *n);
 void client_unsubscribed(struct client *c);
 /* Subscriptions that wait for an answer, or to be asked for again, at their time. */
 void client_subscriptions_due(struct client *c, uint64_t now_us);
-/* When to look again at a connection that is up. */
+/* client_up.c: looks at a connection that is up; and when to look again. */
+void client_look(struct client *c, uint64_t now_us);
 void client_plan(struct client *c);
+/* When its alarm rings next. */
+void client_alarm_at(struct client *c, uint64_t at_us);

@@ -312,5 +312,5 @@ static void unknown(void *owner, struct span octets)
 	workload_tell(c->workload, &e);
 }
 
-const struct session_events client_session_events = {say, http, ready, subscribed, published, message, moved, acked, ping,
-						     error, unknown};
+const struct session_events client_session_events = {say,   http,  ready, subscribed, published, message,
+						     moved, acked, ping,  error,      unknown};

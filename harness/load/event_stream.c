@@ -8,8 +8,8 @@
 
 #include "harness/base/clock.h"
 #include "harness/base/limits.h"
-#include "harness/load/body.h"
 #include "harness/load/transport.h"
+#include "harness/target/http_body.h"
 
 enum { REPLY_ARENA_MAX = 64 << 10, REQUEST_MAX = 64 << 10, PHRASE_MAX = 100 };
 
@@ -20,7 +20,8 @@ struct event_stream {
 	const char *id_header;
 	char *id;
 	struct buf request, head;
-	struct body body;
+	struct buf part;           /* octets of the body that just came */
+	struct http_body body;
 	unsigned busy;             /* callbacks on the stack; memory stays until they return */
 	bool open, over, freed;
 	struct alarm closed;       /* our own end is told from the loop */
@@ -59,7 +60,7 @@ static bool judge_reply(struct event_stream *s, const struct handshake_reply *re
 			 (int)(reply->reason.len < PHRASE_MAX ? reply->reason.len : PHRASE_MAX), (const char *)reply->reason.p);
 	else if (!span_eq_nocase(span_sub(type, 0, wanted.len), wanted))
 		snprintf(why, len, "its Content-Type is not that of an event stream");
-	else if (body_init(&s->body, reply) < 0)
+	else if (http_body_start(&s->body, reply, false, &s->part) < 0)
 		snprintf(why, len, "an answer without a clear end");
 	else
 		return false;
@@ -102,23 +103,32 @@ static void on_open(void *owner)
 	buf_fini(&s->request);
 }
 
+static void read_body(struct event_stream *s, struct span in)
+{
+	int r = http_body_feed(&s->body, in);
+	if (s->part.len) {
+		struct buf part CLEANUP(buf_fini) = s->part; /* it may be freed meanwhile */
+		buf_init(&s->part, STREAM_READ_CHUNK);
+		s->body.overhead = 0; /* a stream has no end: what counts is what comes without data */
+		s->transport.events->on_message(s->transport.owner, buf_span(&part), false);
+	}
+	if (!s->over && r < 0)
+		finish(s, END_BY_CLIENT, false, "a broken chunk");
+	else if (!s->over && r == 1)
+		finish(s, END_BY_SERVER, true, "the answer is complete");
+}
+
 static void on_data(void *owner, struct span in)
 {
 	struct event_stream *s = owner;
-	struct span part;
-	int r = 0;
 	if (s->over)
 		return;
 	s->busy++;
 	s->transport.heard_us = clock_now_us();
 	if (!s->open)
 		in = read_head(s, in);
-	while (s->open && !s->over && (r = body_feed(&s->body, &in, &part)) == 1)
-		s->transport.events->on_message(s->transport.owner, part, false);
-	if (s->open && !s->over && r < 0)
-		finish(s, END_BY_CLIENT, false, "a broken chunk");
-	else if (s->open && !s->over && s->body.done)
-		finish(s, END_BY_SERVER, true, "the answer is complete");
+	if (s->open && !s->over)
+		read_body(s, in);
 	leave(s);
 }
 
@@ -129,7 +139,7 @@ static void stream_ended(struct event_stream *s, const char *how, bool fin)
 	s->busy++;
 	if (!s->open)
 		refuse(s, 0, how);
-	else if (fin && s->body.kind == BODY_UNTIL_END)
+	else if (fin && http_body_ended(&s->body))
 		finish(s, END_BY_SERVER, true, how);
 	else
 		finish(s, END_BY_NETWORK, false, how);
@@ -199,6 +209,7 @@ static void event_stream_free(struct transport *t)
 	stream_free(TAKE_PTR(s->stream));
 	buf_fini(&s->request);
 	buf_fini(&s->head);
+	buf_fini(&s->part);
 	free(TAKE_PTR(s->id));
 	leave(s);
 }
@@ -230,6 +241,7 @@ int transport_event_stream_new(const struct transport_options *o, const struct t
 	s->id_header = o->id_header;
 	buf_init(&s->request, REQUEST_MAX);
 	buf_init(&s->head, HANDSHAKE_REPLY_MAX + STREAM_READ_CHUNK);
+	buf_init(&s->part, STREAM_READ_CHUNK);
 	int r = write_request(s, o);
 	if (r == 0)
 		r = line_dial(&o->line, &stream_events, s, &s->stream);

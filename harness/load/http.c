@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "harness/base/limits.h"
-#include "harness/load/body.h"
+#include "harness/target/http_body.h"
 
 enum phase { HTTP_CLOSED, HTTP_DIALING, HTTP_IDLE, HTTP_ASKED };
 enum { REPLY_ARENA_MAX = 64 << 10, TARGET_MAX = 16 << 10 };
@@ -27,7 +27,7 @@ struct http {
 	struct buf in;             /* the answer's head, then its body */
 	bool in_body, keep;
 	int status;
-	struct body body;
+	struct http_body body;
 };
 
 static void send_next(struct http *h);
@@ -104,28 +104,27 @@ static int read_head(struct http *h, struct span *in)
 	}
 	if (reply.faults || reply.status < 200 || reply.status > 599)
 		return -EPROTO;
-	r = body_init(&h->body, &reply);
 	*in = span_sub(*in, reply.size - before, in->len);
 	h->status = reply.status;
-	h->keep = h->body.kind != BODY_UNTIL_END && reply.version_minor == 1 &&
+	h->in_body = true;
+	r = http_body_start(&h->body, &reply, false, &h->in);
+	h->keep = h->body.mode != HTTP_BODY_UNTIL_CLOSE && reply.version_minor == 1 &&
 		  !handshake_reply_has_token(&reply, "Connection", "close");
 	h->in.len = 0;
-	h->in_body = true;
 	return r;
 }
 
 static void on_data(void *owner, struct span in)
 {
 	struct http *h = owner;
-	struct span part;
 	int r = h->phase == HTTP_ASKED ? 0 : -EPROTO; /* an answer to nothing */
 	if (r == 0 && !h->in_body)
 		r = read_head(h, &in);
-	while (r == 0 && h->in_body && (r = body_feed(&h->body, &in, &part)) == 1)
-		r = buf_append_span(&h->in, part);
-	if (r < 0 || (h->in_body && h->body.done && in.len))
+	if (r == 0 && h->in_body)
+		r = http_body_feed(&h->body, in);
+	if (r < 0)
 		lost(h, "the target's answer is not HTTP, or too large");
-	else if (h->in_body && h->body.done)
+	else if (r == 1)
 		whole(h);
 }
 
@@ -139,7 +138,7 @@ static void on_open(void *owner)
 static void on_eof(void *owner, bool clean)
 {
 	struct http *h = owner;
-	if (h->phase == HTTP_ASKED && h->in_body && h->body.kind == BODY_UNTIL_END && clean)
+	if (h->phase == HTTP_ASKED && h->in_body && http_body_ended(&h->body) && clean)
 		whole(h);
 	else
 		lost(h, clean ? "FIN" : "FIN without close_notify");

@@ -18,4 +18,5 @@ struct line_options {
 };
 
 /* As dial(); there is no deadline for TLS when there are toxics. -EINVAL, -ENOMEM. */
-int line_dial(const struct line_options *o, const struct stream_events *events, void *owner, struct stream **ret_stream);
+int line_dial(const struct line_options *o, const struct stream_events *events, void *owner,
+	      struct stream **ret_stream);

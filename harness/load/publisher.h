@@ -6,10 +6,11 @@
  *	fail  the target refused it, or it was certainly never sent
  *	info  the connection ended, or answer_ms passed, before the answer; or the target itself does not know
  *
- * Where the workload is keyed, a message without a known outcome is sent again with the same key: on the next connection,
- * or on this one after PUBLISHER_AGAIN_MS, the oldest first and nothing new in between, so that what is sent keeps its
- * order. It is not sent again once a later message of its channel was confirmed (it would come behind that one), nor
- * more than PUBLISHER_TRIES_MAX times: then it stays unknown. The outcome's note says how often it was sent.
+ * Where the workload is keyed, a message without a known outcome is sent again with the same key: on the next
+ * connection, or on this one after PUBLISHER_AGAIN_MS, the oldest first and nothing new in between, so that what is
+ * sent keeps its order. It is not sent again once a later message of its channel was confirmed (it would come behind
+ * that one), nor more than PUBLISHER_TRIES_MAX times: then it stays unknown. The outcome's note says how often it was
+ * sent.
  *
  * A dialect whose publishes are not answered: that the session sent a message says nothing about it. It is ok when some
  * subscriber is given it, which proves that the target had taken it; until then, and for good once answer_ms has passed

@@ -90,7 +90,7 @@ static inline void transport_ping(struct transport *t, struct span payload)
 	if (t->ops->pings)
 		t->ops->ping(t, payload);
 }
-/* on_end follows, at the latest after twice TRANSPORT_CLOSE_WAIT_MS. Messages may still come before it. Once open; again:
+/* on_end follows, at the latest after TRANSPORT_CLOSE_WAIT_MS. Messages may still come before it. Once open; again:
  * does nothing. */
 static inline void transport_close(struct transport *t, int code, const char *reason)
 {

@@ -209,12 +209,11 @@ uint32_t workload_channels(const struct workload *w)
 	return w->n_channels;
 }
 
-bool workload_find_connection(const struct workload *w, uint64_t number, uint32_t *ret_client, uint32_t *ret_connection)
+void workload_find_connection(const struct workload *w, bool publishers, uint64_t number, uint32_t *ret_client,
+			      uint32_t *ret_connection)
 {
 	uint64_t client = number % (w->n_clients + 1), connection = number / (w->n_clients + 1);
-	if (client == 0 || connection == 0 || connection > UINT32_MAX)
-		return false;
-	*ret_client = (uint32_t)client;
-	*ret_connection = (uint32_t)connection;
-	return true;
+	bool is = client && connection && connection <= UINT32_MAX && publishers == (client > w->options.subscribers);
+	*ret_client = is ? (uint32_t)client : 0;
+	*ret_connection = is ? (uint32_t)connection : 0;
 }

@@ -65,14 +65,9 @@ struct workload_site {
 	const struct workload_way *ways; /* clients are spread over them in turn; a reconnect takes the next one */
 	size_t n_ways;
 	const char *source;            /* local address, or NULL */
-<<<<<<< HEAD
-	const char *id_header;         /* of the 101: it names the connection in the target's log; or NULL */
-	/* Stream faults on the clients' connections; NULL: none. Each client's connection in turn takes the next number. */
-=======
 	const char *id_header;         /* of the target's answer to a handshake, with its correlation id; NULL: none */
 	/* Stream faults on the clients' connections; NULL: none. A connection's number in the set is always the same, so
 	 * that a seed chooses the same ones whoever comes first: workload_find_connection(). */
->>>>>>> 1912c60 (load: a lean WebSocket client, and the bodies of HTTP answers)
 	struct toxics *subscriber_toxics, *publisher_toxics;
 	void *owner;
 };
@@ -103,13 +98,11 @@ bool workload_settled(const struct workload *w);
 void workload_close(struct workload *w);
 bool workload_closed(const struct workload *w);
 void workload_free(struct workload *w);
-/* Whose a connection of a set of toxics is (chain_connection()); 0, 0: nobody's. */
+/* Whose a connection of a set of toxics is (chain_connection()); 0, 0: nobody's. A publisher by HTTP: the client, and
+ * the how manyth of its connections. */
 void workload_find_connection(const struct workload *w, bool publishers, uint64_t number, uint32_t *ret_client,
 			      uint32_t *ret_connection);
 const char *workload_channel_name(const struct workload *w, uint32_t channel);
 uint32_t workload_channels(const struct workload *w);
-/* Whose connection has this number in the set of its toxics. False: no connection had it yet. */
-bool workload_find_connection(const struct workload *w, uint64_t number, uint32_t *ret_client,
-			      uint32_t *ret_connection);
 /* Drops the connections of the first n clients that are up (0: all) without a Close, by RST. */
 void workload_drop(struct workload *w, uint64_t n);
