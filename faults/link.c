@@ -96,14 +96,15 @@ static int tell_guard(struct shaped *on, const struct link_end *end, struct err 
 	return on->undo < 0 ? on->undo : 0;
 }
 
-static void shaped_free(struct shaped *on)
+/* restored: how putting back what was there went; what failed stays with the guard, which tries it again. */
+static void shaped_free(struct shaped *on, int restored)
 {
 	for (struct shaped **at = &all; *at; at = &(*at)->next)
 		if (*at == on) {
 			*at = on->next;
 			break;
 		}
-	if (on->guard && on->undo > 0)
+	if (on->guard && on->undo > 0 && restored >= 0)
 		guard_drop(on->guard, on->undo);
 	netlink_close(on->nl);
 	free(on);
@@ -168,9 +169,9 @@ int shape_add(struct fault_run *run, const struct link_end *end, bool cut, struc
 	if (r < 0) {
 		*last = NULL;
 		free(s);
-		apply(on, NULL);
+		int restored = apply(on, NULL);
 		if (!on->shapes)
-			shaped_free(on);
+			shaped_free(on, restored);
 		return r;
 	}
 	*ret_shape = s;
@@ -188,7 +189,7 @@ void shape_remove(struct shape *s)
 			break;
 		}
 	free(s);
-	apply(on, NULL);
+	int restored = apply(on, NULL);
 	if (!on->shapes)
-		shaped_free(on);
+		shaped_free(on, restored);
 }

@@ -35,9 +35,10 @@ static int tell(const struct fault_run *run, const struct link_end *end, const s
 	return run->site->guard && end->where[0] ? guard_add(run->site->guard, kind->name, words, e) : 0;
 }
 
-static void forget(struct guard *g, int id)
+/* r: how the undo went, 0 when there was nothing to undo. What failed stays with the guard, which tries it again. */
+static void forget(struct guard *g, int id, int r)
 {
-	if (g && id > 0)
+	if (g && id > 0 && r >= 0)
 		guard_drop(g, id);
 }
 
@@ -82,13 +83,17 @@ struct step_wall {
 	int undo;
 };
 
+static void step_wall_free(struct step_wall *w, int undone)
+{
+	forget(w->guard, w->undo, undone);
+	netlink_close(w->nl);
+	free(w);
+}
+
 static void unwall(struct step *step)
 {
 	struct step_wall *w = (struct step_wall *)step;
-	wall_remove(w->nl, w->name, NULL);
-	forget(w->guard, w->undo);
-	netlink_close(w->nl);
-	free(w);
+	step_wall_free(w, wall_remove(w->nl, w->name, NULL));
 }
 
 static int step_wall(struct steps *s, struct fault_run *run, const struct link_end *end, struct wall *wall,
@@ -108,14 +113,11 @@ static int step_wall(struct steps *s, struct fault_run *run, const struct link_e
 		w->undo = r = tell(run, end, &undo_wall, words, e);
 	if (r >= 0)
 		r = wall_build(w->nl, wall, e);
-	if (r < 0) {
-		forget(w->guard, w->undo);
-		netlink_close(w->nl);
-		free(w);
-		return r;
-	}
-	push(s, &w->step);
-	return 0;
+	if (r < 0)
+		step_wall_free(w, 0);
+	else
+		push(s, &w->step);
+	return r < 0 ? r : 0;
 }
 
 int step_drop(struct steps *s, struct fault_run *run, const struct link_end *end, struct err *e)
@@ -142,10 +144,10 @@ struct step_saved {
 	size_t n_undo;
 };
 
-static void step_saved_free(struct step_saved *d)
+static void step_saved_free(struct step_saved *d, int undone)
 {
 	while (d->n_undo > 0)
-		forget(d->guard, d->undo[--d->n_undo]);
+		forget(d->guard, d->undo[--d->n_undo], undone);
 	interface_saved_fini(&d->saved);
 	netlink_close(d->nl);
 	free(d);
@@ -154,11 +156,10 @@ static void step_saved_free(struct step_saved *d)
 static void put_back(struct step *step)
 {
 	struct step_saved *d = (struct step_saved *)step;
-	if (d->saved.interface.flags & IFF_UP)
-		interface_set_up(d->nl, d->saved.interface.name, true, NULL);
-	interface_addresses_restore(d->nl, &d->saved, NULL);
-	interface_routes_restore(d->nl, &d->saved, NULL);
-	step_saved_free(d);
+	int up = d->saved.interface.flags & IFF_UP ? interface_set_up(d->nl, d->saved.interface.name, true, NULL) : 0;
+	int addresses = interface_addresses_restore(d->nl, &d->saved, NULL);
+	int routes = interface_routes_restore(d->nl, &d->saved, NULL);
+	step_saved_free(d, up < 0 || addresses < 0 || routes < 0 ? -EIO : 0);
 }
 
 static int tell_one(struct step_saved *d, const struct fault_run *run, const struct link_end *end,
@@ -200,7 +201,7 @@ static int save(struct fault_run *run, const struct link_end *end, struct step_s
 	if (r == 0)
 		r = tell_saved(d, run, end, e);
 	if (r < 0)
-		step_saved_free(d);
+		step_saved_free(d, 0);
 	else
 		*ret_saved = d;
 	return r;
@@ -214,7 +215,7 @@ int step_down(struct steps *s, struct fault_run *run, const struct link_end *end
 		return r;
 	r = interface_set_up(d->nl, end->interface, false, e);
 	if (r < 0)
-		step_saved_free(d);
+		step_saved_free(d, 0);
 	else
 		push(s, &d->step);
 	return r;
@@ -251,9 +252,9 @@ struct step_address {
 	int undo;
 };
 
-static void step_address_free(struct step_address *a)
+static void step_address_free(struct step_address *a, int undone)
 {
-	forget(a->guard, a->undo);
+	forget(a->guard, a->undo, undone);
 	netlink_close(a->nl);
 	free(a);
 }
@@ -261,15 +262,13 @@ static void step_address_free(struct step_address *a)
 static void take_off(struct step *step)
 {
 	struct step_address *a = (struct step_address *)step;
-	interface_address_delete(a->nl, a->index, &a->address, NULL);
-	step_address_free(a);
+	step_address_free(a, interface_address_delete(a->nl, a->index, &a->address, NULL));
 }
 
 static void lift(struct step *step)
 {
 	struct step_address *a = (struct step_address *)step;
-	source_lift(a->nl, &a->address, NULL);
-	step_address_free(a);
+	step_address_free(a, source_lift(a->nl, &a->address, NULL));
 }
 
 /* With its socket, and told to the guard. */
@@ -285,7 +284,7 @@ static int step_address_new(struct fault_run *run, const struct link_end *end, c
 	if (r == 0)
 		made->undo = r = tell(run, end, kind, words, e);
 	if (r < 0)
-		step_address_free(made);
+		step_address_free(made, 0);
 	else
 		*ret_made = made;
 	return r < 0 ? r : 0;
@@ -303,7 +302,7 @@ int step_source_ban(struct steps *s, struct fault_run *run, const struct link_en
 	r = source_ban(made->nl, a, e);
 	made->step.undo = lift;
 	if (r < 0)
-		step_address_free(made);
+		step_address_free(made, 0);
 	else
 		push(s, &made->step);
 	return r;
@@ -323,7 +322,7 @@ int step_address_give(struct steps *s, struct fault_run *run, const struct link_
 	made->step.undo = take_off;
 	r = interface_address_add(made->nl, made->index, a, e);
 	if (r < 0) {
-		step_address_free(made);
+		step_address_free(made, 0);
 		return r;
 	}
 	/* Those that name the old address as their source stay away. */

@@ -148,6 +148,33 @@ static void test_killed(void **state)
 	}
 }
 
+/* What could not be undone when the fault was stopped is not forgotten: the guard undoes it. */
+static void test_refused(void **state)
+{
+	(void)state;
+	char folder[] = "/tmp/wsq-test-guard-XXXXXX";
+	assert_non_null(mkdtemp(folder));
+	setenv("WSQUALL_RUN_DIR", folder, 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct link_rig rig;
+		struct err e;
+		if (rows[i].netem && link_can(LINK_NEED_NETEM, NULL) < 0)
+			continue;
+		print_message("%s %s\n", rows[i].fault, rows[i].options);
+		link_rig_open(&rig, AF_INET6);
+		name_it(&rig);
+		assert_int_equal(guard_start(undo_kinds, &rig.site.guard, &e), 0);
+		struct fault_run *run = link_rig_must(&rig, rows[i].fault, rows[i].options);
+		space_be_powerless(true);
+		fault_stop(run);
+		space_be_powerless(false);
+		assert_int_equal(guard_stop(rig.site.guard), 0);
+		link_rig_close(&rig);
+	}
+	unsetenv("WSQUALL_RUN_DIR");
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* Two on the two ends of one link: what one heals, or leaves to its guard, is not the other's. */
 static void test_two(void **state)
 {
@@ -178,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_two),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,10 +9,12 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <dirent.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness/net/address.h"
@@ -49,6 +51,16 @@ void space_enter(void)
 		registered = atexit(take_away_what_is_left) == 0;
 	if (netns_become_root(&e) < 0)
 		space_skip(e.text);
+}
+
+void space_be_powerless(bool powerless)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	assert_int_equal(syscall(SYS_capget, &header, data), 0);
+	for (size_t i = 0; i < ARRAY_LEN(data); i++)
+		data[i].effective = powerless ? 0 : data[i].permitted;
+	assert_int_equal(syscall(SYS_capset, &header, data), 0);
 }
 
 static int by_name(const void *a, const void *b)

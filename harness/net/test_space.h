@@ -16,6 +16,8 @@ enum { SPACE_HANG_S = 30, SPACE_LISTING_MAX = 1 << 16 };
 void space_enter(void);
 /* "SKIP <test>: <why>", and skips. */
 void space_skip(const char *why) __attribute__((noreturn));
+/* Root without its powers, as if the kernel refused everything; and with them again. */
+void space_be_powerless(bool powerless);
 /* The namespaces and interfaces that can be seen from ours, but the counters: the same text, nothing left. */
 void space_listing(char ret_text[SPACE_LISTING_MAX]);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "harness/net/dial.h"
+#include "harness/net/interface.h"
 #include "harness/net/test_space.h"
 #include "harness/net/topology.h"
 
@@ -231,6 +232,37 @@ static void test_wrong(void **state)
 	assert_string_equal(after, before);
 }
 
+/* What could not be taken away is not forgotten: the guard does it. */
+static void test_refused(void **state)
+{
+	(void)state;
+	static const struct guard_kind *const kinds[] = {&undo_netns, &undo_link, NULL};
+	static char before[SPACE_LISTING_MAX], after[SPACE_LISTING_MAX];
+	char folder[] = "/tmp/wsq-test-guard-XXXXXX";
+	struct topology_options o = {.nodes = two, .host = true};
+	struct topology *t = NULL;
+	struct err e;
+	space_enter();
+	if (geteuid() != 0 || netns_allowed(NULL) < 0)
+		space_skip("namespaces with names need root");
+	assert_non_null(mkdtemp(folder));
+	setenv("WSQUALL_RUN_DIR", folder, 1);
+	space_listing(before);
+	assert_int_equal(guard_start(kinds, &o.guard, &e), 0);
+	int r = topology_new(&o, &t, &e);
+	if (r == -EOPNOTSUPP)
+		space_skip(e.text);
+	assert_int_equal(r, 0);
+	space_be_powerless(true);
+	topology_free(t);
+	space_be_powerless(false);
+	assert_int_equal(guard_stop(o.guard), 0);
+	space_listing(after);
+	assert_string_equal(after, before);
+	unsetenv("WSQUALL_RUN_DIR");
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -240,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_two_runs),
 		cmocka_unit_test(test_dial),
 		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,13 +58,17 @@ static int namespace_make(struct topology *t, const char *name, struct netns *re
 	return r;
 }
 
+/* r: how the undo went. What failed stays with the guard, which tries it again. */
+static void forget(struct topology *t, int undo, int r)
+{
+	if (t->guard && r >= 0)
+		guard_drop(t->guard, undo);
+}
+
 static void namespace_unmake(struct topology *t, struct netns *ns, int undo)
 {
-	if (ns->name[0])
-		netns_delete(ns->name);
+	forget(t, undo, ns->name[0] ? netns_delete(ns->name) : 0);
 	netns_close(ns);
-	if (t->guard)
-		guard_drop(t->guard, undo);
 }
 
 /* With its addresses; back when packets pass. */
@@ -272,10 +276,10 @@ void topology_free(struct topology *t)
 	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
 	if (!t)
 		return;
-	if (t->host_interface[0] && netlink_open(NULL, NETLINK_ROUTE, &nl, NULL) == 0)
-		interface_delete(nl, t->host_interface, NULL);
-	if (t->guard)
-		guard_drop(t->guard, t->host_undo);
+	int r = t->host_interface[0] ? netlink_open(NULL, NETLINK_ROUTE, &nl, NULL) : 0;
+	if (r == 0 && t->host_interface[0])
+		r = interface_delete(nl, t->host_interface, NULL);
+	forget(t, t->host_undo, r);
 	while (t->len > 0) {
 		struct topology_node *node = &t->nodes[--t->len];
 		/* Not left to the end of the namespace, which a process inside may put off. */
