@@ -108,9 +108,6 @@ static int leave(struct fault_run *run, struct err *e)
 	int r = 0;
 	for (size_t i = 0; i < s->links.n && r == 0; i++) {
 		r = step_addresses_take(&s->steps, run, &s->links.ends[i], &s->had[i], e);
-		for (size_t k = 0; r == 0 && k < s->had[i]->n_addresses; k++)
-			if (s->had[i]->addresses[k].family == AF_INET6)
-				r = step_source_ban(&s->steps, run, &s->links.ends[i], &s->had[i]->addresses[k], e);
 		if (r == 0)
 			fault_tell(run, "hit", s->links.ends[i].node, 0, "addresses=none");
 	}

@@ -100,12 +100,12 @@ int step_drop(struct steps *s, struct fault_run *run, const struct link_end *end
 int step_reject(struct steps *s, struct fault_run *run, const struct link_end *end, bool in, bool out, struct err *e);
 /* Sets the interface down; with its addresses and routes it comes back. */
 int step_down(struct steps *s, struct fault_run *run, const struct link_end *end, struct err *e);
-/* Takes the addresses away, but link-local ones. What there was comes back: it lives as long as the step. */
+/*
+ * Takes the addresses away, but link-local ones; what still has one of them as its source goes nowhere. What there was
+ * comes back: it lives as long as the step.
+ */
 int step_addresses_take(struct steps *s, struct fault_run *run, const struct link_end *end,
 			const struct interface_saved **ret_saved, struct err *e);
-/* What still has this source address goes nowhere. */
-int step_source_ban(struct steps *s, struct fault_run *run, const struct link_end *end,
-		    const struct interface_address *a, struct err *e);
 /* Gives the end an address, and those of the routes it had that are possible with it. */
 int step_address_give(struct steps *s, struct fault_run *run, const struct link_end *end,
 		      const struct interface_saved *had, const struct interface_address *a, struct err *e);

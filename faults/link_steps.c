@@ -13,13 +13,18 @@
 #include "harness/net/route.h"
 #include "harness/net/wall.h"
 
-void steps_undo(struct steps *s)
+static void undo_until(struct steps *s, const struct step *before)
 {
-	while (s->last) {
+	while (s->last != before) {
 		struct step *step = s->last;
 		s->last = step->before;
 		step->undo(step);
 	}
+}
+
+void steps_undo(struct steps *s)
+{
+	undo_until(s, NULL);
 }
 
 static void push(struct steps *s, struct step *step)
@@ -221,25 +226,6 @@ int step_down(struct steps *s, struct fault_run *run, const struct link_end *end
 	return r;
 }
 
-int step_addresses_take(struct steps *s, struct fault_run *run, const struct link_end *end,
-			const struct interface_saved **ret_saved, struct err *e)
-{
-	struct step_saved *d = NULL;
-	int r = save(run, end, &d, e);
-	if (r < 0)
-		return r;
-	push(s, &d->step);
-	for (size_t i = 0; i < d->saved.n_addresses && r == 0; i++)
-		r = interface_address_delete(d->nl, d->saved.interface.index, &d->saved.addresses[i], e);
-	if (r < 0) {
-		s->last = d->step.before;
-		put_back(&d->step);
-		return r;
-	}
-	*ret_saved = &d->saved;
-	return 0;
-}
-
 /* Another address
  * ------------------------------------------------------------------------------------------------------ */
 
@@ -290,8 +276,9 @@ static int step_address_new(struct fault_run *run, const struct link_end *end, c
 	return r < 0 ? r : 0;
 }
 
-int step_source_ban(struct steps *s, struct fault_run *run, const struct link_end *end,
-		    const struct interface_address *a, struct err *e)
+/* What still has this source address goes nowhere. */
+static int ban_source(struct steps *s, struct fault_run *run, const struct link_end *end,
+		      const struct interface_address *a, struct err *e)
 {
 	char text[INTERFACE_ADDRESS_TEXT];
 	const char *words[] = {end->where, "source", interface_address_text(a, text), NULL};
@@ -305,6 +292,36 @@ int step_source_ban(struct steps *s, struct fault_run *run, const struct link_en
 		step_address_free(made, 0);
 	else
 		push(s, &made->step);
+	return r;
+}
+
+/* Its addresses go; put_back() is what undoes it, also when only some are gone. */
+static int take(struct step_saved *d, struct err *e)
+{
+	int r = 0;
+	for (size_t i = 0; i < d->saved.n_addresses && r == 0; i++)
+		r = interface_address_delete(d->nl, d->saved.interface.index, &d->saved.addresses[i], e);
+	return r;
+}
+
+int step_addresses_take(struct steps *s, struct fault_run *run, const struct link_end *end,
+			const struct interface_saved **ret_saved, struct err *e)
+{
+	struct step_saved *d = NULL;
+	struct step *before = s->last;
+	int r = save(run, end, &d, e);
+	if (r < 0)
+		return r;
+	push(s, &d->step);
+	r = take(d, e);
+	/* A socket of IPv6 goes on sending from an address that is gone, where a route still leads. */
+	for (size_t i = 0; i < d->saved.n_addresses && r == 0; i++)
+		if (d->saved.addresses[i].family == AF_INET6)
+			r = ban_source(s, run, end, &d->saved.addresses[i], e);
+	if (r < 0)
+		undo_until(s, before);
+	else
+		*ret_saved = &d->saved;
 	return r;
 }
 

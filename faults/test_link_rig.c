@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #include "harness/net/netlink.h"
 
-enum { EVENTS_MAX = 1 << 16, OPTION_MAX = 256, RIG_ARENA_MAX = 1 << 16 };
+enum { EVENTS_MAX = 1 << 16, OPTION_MAX = 256, RIG_ARENA_MAX = 1 << 16, RETRANSMIT_MS = 10 };
 
 static const char *const nodes[] = {"client", "server", NULL};
 
@@ -53,6 +54,34 @@ static struct interface_saved state_of(struct link_rig *rig)
 	return s;
 }
 
+/*
+ * To the other node TCP sends again after RETRANSMIT_MS, not the kernel's 200 ms: a test waits for retransmissions to
+ * know that nobody answers, and after a heal until the next one comes.
+ */
+static void retransmit_soon(const struct topology_node *from, const struct topology_node *to, int family)
+{
+	const struct rtmsg header = {
+		.rtm_family = (uint8_t)family, .rtm_dst_len = family == AF_INET ? 32 : 128, .rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_STATIC, .rtm_scope = family == AF_INET ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	struct netlink *nl = NULL;
+	struct interface i;
+	assert_int_equal(netlink_open(&from->netns, NETLINK_ROUTE, &nl, NULL), 0);
+	assert_int_equal(interface_get(nl, TOPOLOGY_INTERFACE, &i, NULL), 0);
+	struct nl_msg *m = netlink_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
+	assert_int_equal(family == AF_INET ? nla_put(m, RTA_DST, 4, &to->address4) : nla_put(m, RTA_DST, 16, &to->address6), 0);
+	assert_int_equal(nla_put_u32(m, RTA_OIF, i.index), 0);
+	struct nlattr *metrics = nla_nest_start(m, RTA_METRICS);
+	/* The kernel takes this one only when it is locked. */
+	assert_int_equal(nla_put_u32(m, RTAX_LOCK, 1u << RTAX_RTO_MIN), 0);
+	assert_int_equal(nla_put_u32(m, RTAX_RTO_MIN, RETRANSMIT_MS), 0);
+	nla_nest_end(m, metrics);
+	assert_int_equal(netlink_call(nl, m, NULL, "cannot add the route"), 0);
+	nlmsg_free(m);
+	netlink_close(nl);
+}
+
 void link_rig_open(struct link_rig *rig, int family)
 {
 	struct err e;
@@ -63,6 +92,8 @@ void link_rig_open(struct link_rig *rig, int family)
 		space_skip(e.text);
 	rig->client_node = topology_find(rig->topology, "client");
 	rig->server_node = topology_find(rig->topology, "server");
+	retransmit_soon(rig->client_node, rig->server_node, family);
+	retransmit_soon(rig->server_node, rig->client_node, family);
 	topology_address(rig->server_node, family, 0, &rig->address);
 	rig->listener = space_listen(&rig->server_node->netns, &rig->address);
 	rig->client = space_connect(&rig->client_node->netns, &rig->address);
