@@ -298,10 +298,17 @@ static int ban_source(struct steps *s, struct fault_run *run, const struct link_
 /* Its addresses go; put_back() is what undoes it, also when only some are gone. */
 static int take(struct step_saved *d, struct err *e)
 {
+	struct interface_address left[INTERFACE_ADDRESSES_MAX] = {0};
+	char text[INTERFACE_ADDRESS_TEXT];
 	int r = 0;
 	for (size_t i = 0; i < d->saved.n_addresses && r == 0; i++)
 		r = interface_address_delete(d->nl, d->saved.interface.index, &d->saved.addresses[i], e);
-	return r;
+	/* One that is gone already is none to delete: the last of a network takes others with it. */
+	if (r == 0)
+		r = interface_addresses(d->nl, d->saved.interface.index, left, e);
+	return r <= 0 ? r
+		      : err_set(e, EBUSY, "the interface %s still has the address %s", d->saved.interface.name,
+				interface_address_text(&left[0], text));
 }
 
 int step_addresses_take(struct steps *s, struct fault_run *run, const struct link_end *end,

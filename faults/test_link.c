@@ -152,6 +152,37 @@ static void test_reject(void **state)
 	}
 }
 
+/* Addresses of every kind are taken away, and come back as they were. */
+static void test_addresses(void **state)
+{
+	(void)state;
+	static const char *const more[] = {
+		"10.9.0.1/32,nobrd,peer=10.9.0.2", "10.9.1.1/24", "10.9.1.2/24,nobrd", "fd99::1/128,peer=fd99::2",
+	};
+	static const struct {
+		const char *fault, *options;
+	} rows[] = {{"partition", "by=address"}, {"handover", "address=10.8.0.1/24 gap=1h"}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct interface_address a, left[INTERFACE_ADDRESSES_MAX];
+		struct link_rig rig;
+		struct interface eth0;
+		struct err e;
+		link_rig_open(&rig, AF_INET);
+		struct netlink *nl = link_rig_netlink(&rig, false);
+		assert_int_equal(interface_get(nl, "eth0", &eth0, &e), 0);
+		for (size_t k = 0; k < ARRAY_LEN(more); k++) {
+			assert_int_equal(interface_address_parse(more[k], &a, &e), 0);
+			assert_int_equal(interface_address_add(nl, eth0.index, &a, &e), 0);
+		}
+		link_rig_look_again(&rig);
+		struct fault_run *run = link_rig_must(&rig, rows[i].fault, rows[i].options);
+		assert_int_equal(interface_addresses(nl, eth0.index, left, &e), 0);
+		fault_stop(run);
+		netlink_close(nl);
+		link_rig_close(&rig);
+	}
+}
+
 static const struct {
 	const char *fault, *options, *says;
 	bool plain;
@@ -266,6 +297,7 @@ int main(void)
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_cut_by_netem),
 		cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_foreign_qdisc),
 		cmocka_unit_test(test_overlap),

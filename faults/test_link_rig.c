@@ -114,6 +114,12 @@ void link_rig_open(struct link_rig *rig, int family)
 	rig->had = state_of(rig);
 }
 
+void link_rig_look_again(struct link_rig *rig)
+{
+	interface_saved_fini(&rig->had);
+	rig->had = state_of(rig);
+}
+
 void link_rig_assert_as_before(struct link_rig *rig)
 {
 	struct interface_saved now = state_of(rig);

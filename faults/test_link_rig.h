@@ -39,6 +39,8 @@ struct fault_run *link_rig_must(struct link_rig *rig, const char *fault, const c
 void link_rig_plain(struct link_rig *rig);
 /* A netlink socket of the client's namespace, or of the hub. */
 struct netlink *link_rig_netlink(struct link_rig *rig, bool hub);
+/* The test has changed addresses or routes of the client: how they are now is how they were before. */
+void link_rig_look_again(struct link_rig *rig);
 /* The interfaces of the client are as at the beginning. */
 void link_rig_assert_as_before(struct link_rig *rig);
 /* Runs the loop until `what` is in the events. */

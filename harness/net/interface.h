@@ -57,10 +57,15 @@ struct interface_address {
 	uint8_t octets[16];
 	unsigned prefix;                   /* bits of the network */
 	bool no_broadcast;                 /* IPv4: as `ip address add` makes it without `brd`; else the network's last */
+	bool has_peer;                     /* of a point-to-point link: the prefix is that of the other end's address */
+	uint8_t peer[16];
 };
-enum { INTERFACE_ADDRESSES_MAX = 64, INTERFACE_ADDRESS_TEXT = 64 };
+enum { INTERFACE_ADDRESSES_MAX = 64, INTERFACE_ADDRESS_TEXT = 128 };
 
-/* "10.0.0.1/24", "10.0.0.1/24,nobrd", "fd00::1/64"; without a prefix: the whole address. -EINVAL. */
+/*
+ * "10.0.0.1/24", "10.0.0.1/24,nobrd", "fd00::1/64", "10.0.0.1/32,nobrd,peer=10.0.0.2"; without a prefix: the whole
+ * address. -EINVAL.
+ */
 int interface_address_parse(const char *text, struct interface_address *ret_address, struct err *e);
 const char *interface_address_text(const struct interface_address *a, char *text);
 /* IPv6 ones are usable at once (no duplicate address detection). One that is there already is success. */

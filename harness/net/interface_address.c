@@ -1,5 +1,6 @@
 /* The addresses of an interface by rtnetlink. */
 #include <arpa/inet.h>
+#include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -14,37 +15,63 @@ static size_t family_len(int family)
 }
 
 #define NO_BROADCAST ",nobrd"
+#define PEER ",peer="
+
+static int host_parse(int family, const char *text, size_t len, uint8_t octets[16])
+{
+	char host[INET6_ADDRSTRLEN + 1];
+	if (len >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = 0;
+	return inet_pton(family, host, octets) == 1 ? 0 : -EINVAL;
+}
+
+/* "24", and where it ends. */
+static int prefix_parse(const char *text, unsigned max, unsigned *ret_prefix, const char **ret_end)
+{
+	size_t digits = strspn(text, "0123456789");
+	unsigned prefix = digits > 0 && digits <= 3 ? (unsigned)strtoul(text, NULL, 10) : UINT_MAX;
+	if (prefix > max)
+		return -EINVAL;
+	*ret_prefix = prefix;
+	*ret_end = text + digits;
+	return 0;
+}
 
 int interface_address_parse(const char *text, struct interface_address *ret_address, struct err *e)
 {
 	struct interface_address a = {.family = strchr(text, ':') ? AF_INET6 : AF_INET};
-	char host[INET6_ADDRSTRLEN + 1];
-	const char *slash = strchr(text, '/'), *comma = a.family == AF_INET ? strchr(text, ',') : NULL;
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	a.no_broadcast = slash && comma && strcmp(comma, NO_BROADCAST) == 0;
-	unsigned bits = (unsigned)family_len(a.family) * 8;
+	const unsigned bits = (unsigned)family_len(a.family) * 8;
+	const char *rest = text + strcspn(text, "/");
+	int r = host_parse(a.family, text, (size_t)(rest - text), a.octets);
 	a.prefix = bits;
-	if (len >= sizeof(host))
-		return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64");
-	memcpy(host, text, len);
-	host[len] = 0;
-	if (slash) {
-		size_t digits = strspn(slash + 1, "0123456789");
-		if (digits == 0 || digits > 3 || (slash[1 + digits] && !(a.no_broadcast && slash + 1 + digits == comma)) ||
-		    (a.prefix = (unsigned)strtoul(slash + 1, NULL, 10)) > bits)
-			return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64, with a prefix of 0 to %u", bits);
+	if (r == 0 && *rest == '/')
+		r = prefix_parse(rest + 1, bits, &a.prefix, &rest);
+	if (r == 0 && a.family == AF_INET && strncmp(rest, NO_BROADCAST, strlen(NO_BROADCAST)) == 0) {
+		a.no_broadcast = true;
+		rest += strlen(NO_BROADCAST);
 	}
-	if (inet_pton(a.family, host, a.octets) != 1)
-		return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64");
+	if (r == 0 && strncmp(rest, PEER, strlen(PEER)) == 0) {
+		a.has_peer = true;
+		rest += strlen(PEER);
+		r = host_parse(a.family, rest, strlen(rest), a.peer);
+		rest += strlen(rest);
+	}
+	if (r < 0 || *rest)
+		return err_set(e, EINVAL, "expected an address such as 10.0.0.1/24 or fd00::1/64, with a prefix of 0 to %u", bits);
 	*ret_address = a;
 	return 0;
 }
 
 const char *interface_address_text(const struct interface_address *a, char *text)
 {
-	char host[INET6_ADDRSTRLEN] = "?";
+	char host[INET6_ADDRSTRLEN] = "?", peer[INET6_ADDRSTRLEN] = "";
 	inet_ntop(a->family, a->octets, host, sizeof(host));
-	snprintf(text, INTERFACE_ADDRESS_TEXT, "%s/%u%s", host, a->prefix, a->no_broadcast ? NO_BROADCAST : "");
+	if (a->has_peer)
+		inet_ntop(a->family, a->peer, peer, sizeof(peer));
+	snprintf(text, INTERFACE_ADDRESS_TEXT, "%s/%u%s%s%s", host, a->prefix, a->no_broadcast ? NO_BROADCAST : "",
+		 a->has_peer ? PEER : "", peer);
 	return text;
 }
 
@@ -61,7 +88,8 @@ static struct nl_msg *address_request(int type, int flags, unsigned index, const
 	memcpy(last, a->octets, sizeof(last));
 	for (unsigned bit = a->prefix; broadcast && bit < 32; bit++)
 		last[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	if (m && nla_put(m, IFA_LOCAL, len, a->octets) == 0 && nla_put(m, IFA_ADDRESS, len, a->octets) == 0 &&
+	if (m && nla_put(m, IFA_LOCAL, len, a->octets) == 0 &&
+	    nla_put(m, IFA_ADDRESS, len, a->has_peer ? a->peer : a->octets) == 0 &&
 	    (!broadcast || nla_put(m, IFA_BROADCAST, len, last) == 0))
 		return m;
 	nlmsg_free(m);
@@ -99,14 +127,18 @@ static int address_read(void *owner, struct nlmsghdr *h)
 	    (list->index && header->ifa_index != list->index) || header->ifa_scope == RT_SCOPE_LINK ||
 	    list->n == INTERFACE_ADDRESSES_MAX || (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
 		return 0;
-	/* IPv6 tells only IFA_ADDRESS; of an IPv4 point-to-point link that is the other end. */
-	const struct nlattr *own = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS];
-	if (!own || nla_len(own) != (int)family_len(header->ifa_family))
+	/* IPv6 mostly tells only IFA_ADDRESS; of a point-to-point link that is the other end. */
+	const struct nlattr *own = a[IFA_LOCAL] ? a[IFA_LOCAL] : a[IFA_ADDRESS], *peer = a[IFA_ADDRESS];
+	const size_t len = family_len(header->ifa_family);
+	if (!own || nla_len(own) != (int)len || (peer && nla_len(peer) != (int)len))
 		return 0;
 	struct interface_address *to = &list->to[list->n++];
 	*to = (struct interface_address){.family = header->ifa_family, .prefix = header->ifa_prefixlen,
 					 .no_broadcast = header->ifa_family == AF_INET && !a[IFA_BROADCAST]};
-	memcpy(to->octets, nla_data(own), family_len(header->ifa_family));
+	memcpy(to->octets, nla_data(own), len);
+	to->has_peer = peer && memcmp(nla_data(peer), to->octets, len) != 0;
+	if (to->has_peer)
+		memcpy(to->peer, nla_data(peer), len);
 	return 0;
 }
 

@@ -47,6 +47,8 @@ int interface_save(struct netlink *nl, const char *name, struct interface_saved 
 	int r = saved.routes ? interface_get(nl, name, &saved.interface, e) : err_set(e, ENOMEM, "out of memory");
 	if (r == 0)
 		r = interface_addresses(nl, saved.interface.index, saved.addresses, e);
+	if (r == INTERFACE_ADDRESSES_MAX)
+		r = err_set(e, ENOSPC, "the interface %s has %d addresses or more: too many to be put back", name, r);
 	if (r >= 0) {
 		saved.n_addresses = (size_t)r;
 		r = netlink_dump(nl, m, route_read, &s, e, "cannot list the routes");

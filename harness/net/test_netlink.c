@@ -87,6 +87,10 @@ static const struct {
 	const char *text, *again; /* NULL: refused */
 } addresses[] = {
 	{"10.1.2.3/24", "10.1.2.3/24"}, {"10.1.2.3", "10.1.2.3/32"}, {"fd00::1/64", "fd00::1/64"}, {"fd00::1", "fd00::1/128"},
+	{"10.1.2.3/24,nobrd", "10.1.2.3/24,nobrd"}, {"10.1.2.3/32,nobrd,peer=10.9.9.9", "10.1.2.3/32,nobrd,peer=10.9.9.9"},
+	{"10.1.2.3/24,peer=10.9.9.9", "10.1.2.3/24,peer=10.9.9.9"}, {"fd00::1/128,peer=fd99::9", "fd00::1/128,peer=fd99::9"},
+	{"10.1.2.3/24,peer=fd00::1", NULL}, {"10.1.2.3/24,peer=", NULL}, {"10.1.2.3/24,peer=10.9.9.9x", NULL},
+	{"fd00::1/64,nobrd", NULL}, {"10.1.2.3,nobrd", NULL}, {"10.1.2.3/24,", NULL},
 	{"10.1.2.3/33", NULL}, {"10.1.2.3/", NULL}, {"10.1.2/24", NULL}, {"fd00::1/129", NULL}, {"", NULL}, {"/24", NULL},
 	{"10.1.2.3/24x", NULL}, {"10.1.2.3/0024", NULL}, {"::g/1", NULL},
 	{"1111111111111111111111111111111111111111111111111111111111111111", NULL},
@@ -112,6 +116,9 @@ static void test_addresses(void **state)
 		assert_int_equal(interface_address_add(s.nl, i.index, &a, &e), 0);
 		assert_int_equal(interface_address_add(s.nl, i.index, &a, &e), 0);
 		assert_int_equal(interface_addresses(s.nl, i.index, list, &e), n + 1);
+		/* A network of one or two has no broadcast address, whatever was asked for. */
+		a.no_broadcast = a.no_broadcast || (a.family == AF_INET && a.prefix > 30);
+		assert_memory_equal(&list[n], &a, sizeof(a));
 		assert_int_equal(interface_address_delete(s.nl, i.index, &a, &e), 0);
 		assert_int_equal(interface_address_delete(s.nl, i.index, &a, &e), 0);
 	}
