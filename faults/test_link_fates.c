@@ -3,6 +3,7 @@
  * the kernel kills it.
  */
 #include <arpa/inet.h>
+#include <linux/rtnetlink.h>
 #include <net/route.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -151,6 +152,55 @@ static struct interface client_interface(struct link_rig *rig)
 	return i;
 }
 
+/* Two ways to one network. */
+static void multipath_route(struct link_rig *rig, int type, int flags)
+{
+	const struct rtmsg header = {
+		.rtm_family = AF_INET6, .rtm_dst_len = 64, .rtm_table = RT_TABLE_MAIN, .rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = RT_SCOPE_UNIVERSE, .rtm_type = RTN_UNICAST,
+	};
+	struct in6_addr to = {.s6_addr = {0xfd, 0x99}}, gateway = rig->server_node->address6;
+	struct netlink *nl = link_rig_netlink(rig, false);
+	struct interface i;
+	assert_int_equal(interface_get(nl, "eth0", &i, NULL), 0);
+	struct nl_msg *m = netlink_request(type, flags, &header, sizeof(header));
+	assert_int_equal(nla_put(m, RTA_DST, sizeof(to), &to), 0);
+	struct nlattr *ways = nla_nest_start(m, RTA_MULTIPATH);
+	for (int k = 0; k < 2; k++, gateway.s6_addr[15]++) {
+		struct rtnexthop way = {.rtnh_len = sizeof(way) + NLA_HDRLEN + sizeof(gateway), .rtnh_ifindex = (int)i.index};
+		assert_int_equal(nlmsg_append(m, &way, sizeof(way), NLMSG_ALIGNTO), 0);
+		assert_int_equal(nla_put(m, RTA_GATEWAY, sizeof(gateway), &gateway), 0);
+	}
+	nla_nest_end(m, ways);
+	struct err e;
+	if (netlink_call(nl, m, &e, "cannot change the route") < 0)
+		fail_msg("%s", e.text);
+	nlmsg_free(m);
+	netlink_close(nl);
+}
+
+/* What could not be put back is not taken away. */
+static void test_multipath(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *fault, *options;
+	} rows[] = {{"link_down", "how=admin"}, {"partition", "by=address"}, {"handover", ""}};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct link_rig rig;
+		struct err e;
+		link_rig_open(&rig, AF_INET6);
+		multipath_route(&rig, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+		assert_null(link_rig_start(&rig, rows[i].fault, rows[i].options, &e));
+		assert_string_equal(e.text, "the interface eth0 has routes that could not be put back: of several ways, or by a "
+					    "nexthop object");
+		struct interface now = client_interface(&rig);
+		assert_true(now.flags & IFF_UP);
+		multipath_route(&rig, RTM_DELROUTE, 0);
+		link_rig_close(&rig);
+	}
+}
+
 static void test_link_down(void **state)
 {
 	(void)state;
@@ -182,6 +232,7 @@ int main(void)
 		cmocka_unit_test(test_sock_destroy),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_link_down),
+		cmocka_unit_test(test_multipath),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

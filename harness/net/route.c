@@ -15,19 +15,43 @@ struct saving {
 	int error;
 };
 
+/* One of several ways of a route leads through the interface. */
+static bool is_a_way(const struct nlattr *ways, unsigned index)
+{
+	const struct rtnexthop *way = nla_data(ways);
+	int left = nla_len(ways);
+	for (; RTNH_OK(way, left); left -= (int)RTNH_ALIGN(way->rtnh_len), way = RTNH_NEXT(way))
+		if (way->rtnh_ifindex == (int)index)
+			return true;
+	return false;
+}
+
+/* Whether a route through the interface can be put back as the kernel tells it: 0, or why not. */
+static int route_check(const struct saving *s, struct nlattr *const *a, size_t len)
+{
+	if (a[RTA_MULTIPATH] || a[RTA_NH_ID])
+		return -EOPNOTSUPP;
+	if (len > ROUTE_OCTETS_MAX)
+		return -EMSGSIZE;
+	return s->to->n_routes == ROUTES_MAX ? -ENOSPC : 0;
+}
+
 static int route_read(void *owner, struct nlmsghdr *h)
 {
 	struct saving *s = owner;
+	struct nlattr *a[RTA_MAX + 1];
 	struct rtmsg *header = nlmsg_data(h);
 	size_t len = (size_t)nlmsg_datalen(h);
-	if (h->nlmsg_type != RTM_NEWROUTE || len < sizeof(*header))
+	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*header), a, RTA_MAX, NULL) < 0)
 		return 0;
-	const struct nlattr *oif = nlmsg_find_attr(h, sizeof(*header), RTA_OIF);
-	if (!oif || nla_get_u32(oif) != s->to->interface.index || header->rtm_table == RT_TABLE_LOCAL ||
-	    header->rtm_protocol == RTPROT_KERNEL || (header->rtm_flags & RTM_F_CLONED) || header->rtm_type != RTN_UNICAST)
+	const unsigned index = s->to->interface.index;
+	bool ours = (a[RTA_OIF] && nla_get_u32(a[RTA_OIF]) == index) || (a[RTA_MULTIPATH] && is_a_way(a[RTA_MULTIPATH], index));
+	if (!ours || header->rtm_table == RT_TABLE_LOCAL || header->rtm_protocol == RTPROT_KERNEL ||
+	    (header->rtm_flags & RTM_F_CLONED) || header->rtm_type != RTN_UNICAST)
 		return 0;
-	if (len > ROUTE_OCTETS_MAX || s->to->n_routes == ROUTES_MAX) {
-		s->error = len > ROUTE_OCTETS_MAX ? -EMSGSIZE : -ENOSPC;
+	int error = route_check(s, a, len);
+	if (error < 0) {
+		s->error = error;
 		return 0;
 	}
 	struct route *r = &s->to->routes[s->to->n_routes++];
@@ -55,7 +79,9 @@ int interface_save(struct netlink *nl, const char *name, struct interface_saved 
 	}
 	if (r == 0 && s.error)
 		r = err_set(e, -s.error, "the interface %s has routes that could not be put back: %s", name,
-			    s.error == -ENOSPC ? "too many" : "too large");
+			    s.error == -ENOSPC	   ? "too many"
+			    : s.error == -EMSGSIZE ? "too large"
+						   : "of several ways, or by a nexthop object");
 	if (r < 0)
 		interface_saved_fini(&saved);
 	else
