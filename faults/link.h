@@ -45,7 +45,7 @@ enum { LINK_ENDS_MAX = 400, LINK_NETNS_TEXT = 256 };
 /* An interface that sends. */
 struct link_end {
 	struct netns netns;                /* fd -1: our own namespace; borrowed from links */
-	char where[LINK_NETNS_TEXT];       /* for the guard: "-", a name or a path; "": ends with us, nothing to tell it */
+	char where[LINK_NETNS_TEXT];       /* for the guard, as netns_open_same; "-": ours; "": ends with us, nothing to tell it */
 	char interface[IFNAMSIZ];
 	const char *node;                  /* for events: the node's name, or the interface */
 	bool hub;                          /* the port towards the node: what the node receives */

@@ -33,20 +33,27 @@ static int of_topology(const struct fault_site *site, enum link_direction d, str
 	return found ? 0 : err_set(e, EINVAL, "the topology has no node '%.40s'", site->link_node ? site->link_node : "");
 }
 
-/* What another process opens the same namespace by. */
-static int where_write(const char *netns, char where[LINK_NETNS_TEXT], struct err *e)
+/* What another process finds the same namespace by. */
+static int where_write(const char *netns, const struct netns *opened, char where[LINK_NETNS_TEXT], struct err *e)
 {
 	static const char self[] = "/proc/self/";
 	char path[PATH_MAX];
-	int len;
-	if (!netns)
+	dev_t device, own_device;
+	ino_t inode, own_inode;
+	int len, r = netns_id(opened, &device, &inode);
+	if (r == 0)
+		r = netns_id(NULL, &own_device, &own_inode);
+	if (r < 0)
+		return err_set(e, -r, "cannot look at the network namespace: %s", strerror(-r));
+	unsigned long long number = inode;
+	if (device == own_device && inode == own_inode)
 		len = snprintf(where, LINK_NETNS_TEXT, "-");
 	else if (strncmp(netns, self, strlen(self)) == 0)
-		len = snprintf(where, LINK_NETNS_TEXT, "/proc/%d/%s", (int)getpid(), netns + strlen(self));
+		len = snprintf(where, LINK_NETNS_TEXT, "/proc/%d/%s@%llu", (int)getpid(), netns + strlen(self), number);
 	else if (netns[0] != '/' && strchr(netns, '/') && realpath(netns, path))
-		len = snprintf(where, LINK_NETNS_TEXT, "%s", path);
+		len = snprintf(where, LINK_NETNS_TEXT, "%s@%llu", path, number);
 	else
-		len = snprintf(where, LINK_NETNS_TEXT, "%s", netns);
+		len = snprintf(where, LINK_NETNS_TEXT, "%s@%llu", netns, number);
 	return len < LINK_NETNS_TEXT ? 0
 				     : err_set(e, ENAMETOOLONG, "the path of the network namespace has more than %d octets",
 					       LINK_NETNS_TEXT - 1);
@@ -62,7 +69,7 @@ static int of_interface(const struct fault_site *site, enum link_direction d, st
 			       "what the interface %s receives cannot be shaped, only what it sends: choose the interface at the "
 			       "other end of the link", site->interface);
 	end_add(l, &l->opened, site->interface, site->interface, false);
-	return where_write(site->netns, l->ends->where, e);
+	return where_write(site->netns, &l->opened, l->ends->where, e);
 }
 
 int links_find(const struct fault_site *site, enum link_direction d, struct links *ret_links, struct err *e)

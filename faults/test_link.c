@@ -152,6 +152,32 @@ static void test_reject(void **state)
 	}
 }
 
+/* What the guard is told of a namespace holds for that one alone. */
+static void test_where(void **state)
+{
+	(void)state;
+	struct link_rig rig;
+	struct links l;
+	struct err e;
+	char where[LINK_NETNS_TEXT], path[64];
+	dev_t device;
+	ino_t inode;
+	link_rig_open(&rig, AF_INET);
+	link_rig_plain(&rig);
+	assert_int_equal(netns_id(&rig.client_node->netns, &device, &inode), 0);
+	assert_int_equal(links_find(&rig.site, LINK_FROM, &l, &e), 0);
+	snprintf(where, sizeof(where), "/proc/%d/fd/%d@%llu", (int)getpid(), rig.client_node->netns.fd,
+		 (unsigned long long)inode);
+	assert_string_equal(l.ends[0].where, where);
+	links_fini(&l);
+	snprintf(path, sizeof(path), "pid:%d", (int)getpid());
+	rig.site.netns = path;
+	assert_int_equal(links_find(&rig.site, LINK_FROM, &l, &e), 0);
+	assert_string_equal(l.ends[0].where, "-");
+	links_fini(&l);
+	link_rig_close(&rig);
+}
+
 /* Addresses of every kind are taken away, and come back as they were. */
 static void test_addresses(void **state)
 {
@@ -297,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_cut_by_netem),
 		cmocka_unit_test(test_reject),
+		cmocka_unit_test(test_where),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_foreign_qdisc),

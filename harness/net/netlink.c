@@ -65,7 +65,7 @@ int netlink_open(const struct netns *ns, int protocol, struct netlink **ret_netl
 int netlink_open_named(const char *netns, int protocol, struct netlink **ret_netlink)
 {
 	struct netns ns CLEANUP(netns_close) = {.fd = -1};
-	int r = netns_open(strcmp(netns, "-") == 0 ? NULL : netns, &ns, NULL);
+	int r = strcmp(netns, "-") == 0 ? 0 : netns_open_same(netns, &ns);
 	if (r == -ENOENT)
 		return 1;
 	return r < 0 ? r : netlink_open(&ns, protocol, ret_netlink, NULL);

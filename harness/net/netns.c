@@ -4,11 +4,14 @@
  */
 #include "harness/net/netns.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -146,7 +149,7 @@ int netns_new(const char *name, struct netns *ret_ns, struct err *e)
 
 int netns_open(const char *text, struct netns *ret_ns, struct err *e)
 {
-	char path[4096];
+	char path[PATH_MAX];
 	struct netns ns = {.fd = -1};
 	struct stat st, own;
 	if (!text) {
@@ -171,6 +174,51 @@ int netns_open(const char *text, struct netns *ret_ns, struct err *e)
 	if (fstat(ns.fd, &st) < 0 || stat("/proc/self/ns/net", &own) < 0 || st.st_dev != own.st_dev) {
 		netns_close(&ns);
 		return err_set(e, EINVAL, "'%.100s' is no network namespace", text);
+	}
+	*ret_ns = ns;
+	return 0;
+}
+
+static bool has_inode(const struct netns *ns, unsigned long long inode)
+{
+	dev_t device;
+	ino_t now;
+	return netns_id(ns, &device, &now) == 0 && now == inode;
+}
+
+static int open_by_inode(unsigned long long inode, struct netns *ret_ns)
+{
+	char text[PATH_TEXT_MAX];
+	DIR *d = opendir("/proc");
+	int r = -ENOENT;
+	for (struct dirent *entry; d && r < 0 && (entry = readdir(d));) {
+		struct netns ns = {.fd = -1};
+		snprintf(text, sizeof(text), "pid:%.20s", entry->d_name);
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || netns_open(text, &ns, NULL) < 0)
+			continue;
+		r = has_inode(&ns, inode) ? 0 : -ENOENT;
+		if (r == 0)
+			*ret_ns = ns;
+		else
+			netns_close(&ns);
+	}
+	if (d)
+		closedir(d);
+	return r;
+}
+
+int netns_open_same(const char *text, struct netns *ret_ns)
+{
+	char where[PATH_MAX];
+	struct netns ns = {.fd = -1};
+	const char *at = strrchr(text, '@');
+	if (!at || !at[1] || at[1 + strspn(at + 1, "0123456789")])
+		return netns_open(text, ret_ns, NULL);
+	unsigned long long inode = strtoull(at + 1, NULL, 10);
+	snprintf(where, sizeof(where), "%.*s", (int)(at - text), text);
+	if (netns_open(where, &ns, NULL) < 0 || !has_inode(&ns, inode)) {
+		netns_close(&ns);
+		return open_by_inode(inode, ret_ns);
 	}
 	*ret_ns = ns;
 	return 0;

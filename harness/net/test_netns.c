@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +167,52 @@ static void test_spawn(void **state)
 	netns_close(&ns);
 }
 
+static bool leads_to(const char *text, unsigned long long inode, const struct netns *expected)
+{
+	char same[64];
+	struct netns ns = {.fd = -1};
+	dev_t device, expected_device;
+	ino_t id, expected_id;
+	snprintf(same, sizeof(same), "%s@%llu", text, inode);
+	if (netns_open_same(same, &ns) < 0)
+		return false;
+	assert_int_equal(netns_id(&ns, &device, &id), 0);
+	assert_int_equal(netns_id(expected, &expected_device, &expected_id), 0);
+	netns_close(&ns);
+	return id == expected_id;
+}
+
+/* A process number leads to the namespace it led to, and to no other. */
+static void test_same(void **state)
+{
+	(void)state;
+	static const char *const argv[] = {"sleep", "60", NULL};
+	struct netns ns;
+	struct err e;
+	char first[32], own[32];
+	pid_t pids[2];
+	dev_t device;
+	ino_t id;
+	space_enter();
+	if (netns_new(NULL, &ns, &e) < 0)
+		space_skip(e.text);
+	for (size_t i = 0; i < ARRAY_LEN(pids); i++)
+		assert_int_equal(netns_spawn(&ns, argv, NULL, &pids[i], &e), 0);
+	assert_int_equal(netns_id(&ns, &device, &id), 0);
+	snprintf(first, sizeof(first), "pid:%d", (int)pids[0]);
+	snprintf(own, sizeof(own), "pid:%d", (int)getpid());
+	assert_true(leads_to(first, id, &ns));
+	assert_true(leads_to(own, id, &ns)); /* the number is another process's by now */
+	assert_false(leads_to(first, 1, &ns));
+	kill(pids[0], SIGKILL);
+	assert_int_equal(waitpid(pids[0], NULL, 0), pids[0]);
+	assert_true(leads_to(first, id, &ns)); /* by the other */
+	kill(pids[1], SIGKILL);
+	assert_int_equal(waitpid(pids[1], NULL, 0), pids[1]);
+	assert_false(leads_to(first, id, &ns));
+	netns_close(&ns);
+}
+
 /* As nobody: 0 when TCP worked over `lo` of a namespace made without root, 77 with the reason when that is not allowed.
  */
 static int without_root(void)
@@ -227,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_wrong_names),
 		cmocka_unit_test(test_pid),
+		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_spawn),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
