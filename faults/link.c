@@ -30,9 +30,11 @@ struct shaped {
 	dev_t device;              /* with inode: its namespace */
 	ino_t inode;
 	unsigned ifindex;
+	char name[IFNAMSIZ];
 	struct netlink *nl;
 	struct qdisc before;
 	uint32_t ours;             /* handle, see qdisc.h */
+	uint64_t seed;
 	struct guard *guard;
 	int undo;
 	struct shape *shapes;
@@ -52,9 +54,18 @@ static uint32_t own_handle(void)
 	return (0x2000u + 2 * ((uint32_t)getpid() & 0xfff)) << 16;
 }
 
+uint64_t link_seed(uint64_t seed, const struct link_end *end)
+{
+	char name[LINK_NETNS_TEXT];
+	struct rng rng;
+	snprintf(name, sizeof(name), "netem %s %s", end->node, end->hub ? "to" : "from");
+	rng_init(&rng, seed, name);
+	return rng_u64(&rng);
+}
+
 static int merge(const struct shaped *on, struct netem *ret_netem, bool *ret_cut, struct err *e)
 {
-	struct netem merged = {.has_seed = true, .seed = on->shapes->run->site->seed};
+	struct netem merged = {.has_seed = true, .seed = on->seed};
 	bool cut = false;
 	int r = 0;
 	for (const struct shape *s = on->shapes; s && r == 0; s = s->next) {
@@ -69,13 +80,27 @@ static int merge(const struct shaped *on, struct netem *ret_netem, bool *ret_cut
 	return r;
 }
 
+/* What is there is ours, or still what was there before us: nothing of somebody else's is lost. */
+static int look_before(const struct shaped *on, struct err *e)
+{
+	struct qdisc now;
+	int r = qdisc_root(on->nl, on->ifindex, &now, e);
+	if (r < 0 || qdisc_is_ours(&now, on->ours) || qdisc_equal(&now, &on->before))
+		return r;
+	return err_set(e, EBUSY,
+		       "somebody gave the interface %s another root qdisc (%s %x:) while a fault was at work there: it stays",
+		       on->name, now.kind, (unsigned)(now.handle >> 16));
+}
+
 static int apply(struct shaped *on, struct err *e)
 {
 	struct netem merged;
-	bool cut;
+	bool cut = false;
 	if (!on->shapes)
 		return qdisc_restore(on->nl, on->ifindex, on->ours, &on->before, e);
-	int r = merge(on, &merged, &cut, e);
+	int r = look_before(on, e);
+	if (r == 0)
+		r = merge(on, &merged, &cut, e);
 	if (r < 0)
 		return r;
 	return cut ? qdisc_blackhole(on->nl, on->ifindex, QDISC_SECOND(on->ours), e)
@@ -120,7 +145,7 @@ static int look(struct shaped *on, const struct link_end *end, struct err *e)
 
 static int shaped_find(struct fault_run *run, const struct link_end *end, struct shaped **ret_shaped, struct err *e)
 {
-	struct shaped at = {.ours = own_handle(), .guard = run->site->guard};
+	struct shaped at = {.ours = own_handle(), .guard = run->site->guard, .seed = link_seed(run->site->seed, end)};
 	struct interface found;
 	int r = netns_id(&end->netns, &at.device, &at.inode);
 	if (r < 0)
@@ -128,7 +153,10 @@ static int shaped_find(struct fault_run *run, const struct link_end *end, struct
 	r = netlink_open(&end->netns, NETLINK_ROUTE, &at.nl, e);
 	if (r == 0)
 		r = interface_get(at.nl, end->interface, &found, e);
-	at.ifindex = r == 0 ? found.index : 0;
+	if (r == 0) {
+		at.ifindex = found.index;
+		memcpy(at.name, found.name, sizeof(at.name));
+	}
 	for (struct shaped *s = all; s && r == 0; s = s->next)
 		if (s->device == at.device && s->inode == at.inode && s->ifindex == at.ifindex) {
 			netlink_close(at.nl);

@@ -45,7 +45,8 @@ enum { LINK_ENDS_MAX = 400, LINK_NETNS_TEXT = 256 };
 /* An interface that sends. */
 struct link_end {
 	struct netns netns;                /* fd -1: our own namespace; borrowed from links */
-	char where[LINK_NETNS_TEXT];       /* for the guard, as netns_open_same; "-": ours; "": ends with us, nothing to tell it */
+	/* For the guard, as for netlink_open_named; "": ends with us, nothing to tell it. */
+	char where[LINK_NETNS_TEXT];
 	char interface[IFNAMSIZ];
 	const char *node;                  /* for events: the node's name, or the interface */
 	bool hub;                          /* the port towards the node: what the node receives */
@@ -69,13 +70,18 @@ void links_fini(struct links *l);
 
 struct shape;
 
+/* Where the chance of netem at that end comes from (Linux 6.6 and later): each direction of each node has its own. */
+uint64_t link_seed(uint64_t seed, const struct link_end *end);
 /*
  * Puts a run on the end: its netem part, or, with `cut`, nothing that the end sends goes anywhere any more. All of the
- * runs on an end are in force together. -EBUSY when somebody else's qdisc is there that could not be put back; then,
- * and on every failure, the end is as it was.
+ * runs on an end are in force together. -EBUSY when somebody else's qdisc is there that could not be put back, or came
+ * since; then, and on every failure, the end is as it was.
  */
 int shape_add(struct fault_run *run, const struct link_end *end, bool cut, struct shape **ret_shape, struct err *e);
-/* Takes it out; the others stay, the last one gives the interface back what it had. NULL is fine. */
+/*
+ * Takes it out; the others stay, the last one gives the interface back what it had, unless somebody has given it
+ * something else since. NULL is fine.
+ */
 void shape_remove(struct shape *s);
 
 /* What was done, undone in reverse

@@ -270,6 +270,33 @@ static void test_foreign_qdisc(void **state)
 	link_rig_close(&rig);
 }
 
+/* So is one that came while a fault was at work, when another fault comes or goes. */
+static void test_foreign_qdisc_since(void **state)
+{
+	(void)state;
+	struct link_rig rig;
+	struct err e;
+	struct interface i;
+	struct qdisc now;
+	link_rig_open(&rig, AF_INET);
+	struct netlink *nl = link_rig_netlink(&rig, false);
+	assert_int_equal(interface_get(nl, "eth0", &i, &e), 0);
+	struct fault_run *one = link_rig_must(&rig, "partition", "direction=from");
+	struct fault_run *two = link_rig_must(&rig, "partition", "direction=from");
+	assert_int_equal(qdisc_blackhole(nl, i.index, 0x70000, &e), 0);
+	assert_null(link_rig_start(&rig, "partition", "direction=from", &e));
+	assert_string_equal(e.text, "somebody gave the interface eth0 another root qdisc (blackhole 7:) while a fault was at "
+				    "work there: it stays");
+	for (int k = 0; k < 2; k++) {
+		fault_stop(k == 0 ? one : two);
+		assert_int_equal(qdisc_root(nl, i.index, &now, &e), 0);
+		assert_int_equal(now.handle, 0x70000);
+	}
+	assert_int_equal(qdisc_delete(nl, i.index, 0x70000, &e), 0);
+	netlink_close(nl);
+	link_rig_close(&rig);
+}
+
 /* Two partitions of one direction at once: the first heal does not heal. */
 static void test_overlap(void **state)
 {
@@ -327,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_foreign_qdisc),
+		cmocka_unit_test(test_foreign_qdisc_since),
 		cmocka_unit_test(test_overlap),
 		cmocka_unit_test(test_only_that_node),
 	};

@@ -122,6 +122,21 @@ static void test_netem_check(void **state)
 	arena_fini(&a);
 }
 
+/* No two ends have the same chance, and each has the same again. */
+static void test_seeds(void **state)
+{
+	(void)state;
+	static const struct link_end ends[] = {
+		{.node = "a"}, {.node = "a", .hub = true}, {.node = "b"}, {.node = "b", .hub = true},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		assert_true(link_seed(1, &ends[i]) == link_seed(1, &ends[i]));
+		assert_true(link_seed(1, &ends[i]) != link_seed(2, &ends[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_true(link_seed(1, &ends[i]) != link_seed(1, &ends[k]));
+	}
+}
+
 static struct netem netem_of(struct link_rig *rig, bool hub)
 {
 	struct netlink *nl = link_rig_netlink(rig, hub);
@@ -232,6 +247,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_netem_check),
+		cmocka_unit_test(test_seeds),
 		cmocka_unit_test(test_one_by_one),
 		cmocka_unit_test(test_directions),
 		cmocka_unit_test(test_each),

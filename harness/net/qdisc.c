@@ -66,9 +66,17 @@ struct nl_msg *qdisc_request(unsigned ifindex, uint32_t handle, const char *kind
 	return NULL;
 }
 
-static bool is_ours(const struct qdisc *q, uint32_t ours)
+bool qdisc_is_ours(const struct qdisc *q, uint32_t ours)
 {
 	return ours != 0 && (q->handle == ours || q->handle == QDISC_SECOND(ours));
+}
+
+bool qdisc_equal(const struct qdisc *a, const struct qdisc *b)
+{
+	if (a->handle != b->handle || a->handle == 0)
+		return a->handle == b->handle;
+	return strcmp(a->kind, b->kind) == 0 && a->options_len == b->options_len &&
+	       memcmp(a->options, b->options, a->options_len) == 0;
 }
 
 int qdisc_blackhole(struct netlink *nl, unsigned ifindex, uint32_t handle, struct err *e)
@@ -82,7 +90,7 @@ int qdisc_delete(struct netlink *nl, unsigned ifindex, uint32_t ours, struct err
 	struct tcmsg header = {.tcm_family = AF_UNSPEC, .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_ROOT};
 	struct qdisc now = {0};
 	int r = qdisc_root(nl, ifindex, &now, e);
-	if (r < 0 || !is_ours(&now, ours))
+	if (r < 0 || !qdisc_is_ours(&now, ours))
 		return r;
 	header.tcm_handle = now.handle;
 	struct nl_msg *m CLEANUP(cleanup_nl_msg) = netlink_request(RTM_DELQDISC, 0, &header, sizeof(header));
@@ -109,7 +117,7 @@ int qdisc_restore(struct netlink *nl, unsigned ifindex, uint32_t ours, const str
 {
 	struct qdisc now = {0};
 	int r = qdisc_root(nl, ifindex, &now, e);
-	if (r < 0 || !is_ours(&now, ours))
+	if (r < 0 || !qdisc_is_ours(&now, ours))
 		return r;
 	if (q->handle == 0)
 		return qdisc_delete(nl, ifindex, ours, e);

@@ -34,6 +34,9 @@ int qdisc_root(struct netlink *nl, unsigned ifindex, struct qdisc *ret_qdisc, st
 struct nl_msg *qdisc_request(unsigned ifindex, uint32_t handle, const char *kind);
 /* The second handle that goes with it. */
 #define QDISC_SECOND(ours) ((ours) | 0x10000)
+bool qdisc_is_ours(const struct qdisc *q, uint32_t ours);
+/* The same one; the kernel's defaults are all the same. */
+bool qdisc_equal(const struct qdisc *a, const struct qdisc *b);
 /* What leaves is dropped, and its sender is told it was sent: the qdisc "blackhole", which every kernel has. */
 int qdisc_blackhole(struct netlink *nl, unsigned ifindex, uint32_t handle, struct err *e);
 /* The root, when it is ours; anything else is left alone and success. The kernel's default comes back. */
