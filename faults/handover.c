@@ -9,7 +9,10 @@
 #include "harness/net/loop.h"
 #include "harness/net/route.h"
 
-enum { FIRST_NEW = 201, NEW_ADDRESSES = 49 }; /* last octets that no node of a topology begins with */
+/* Last octets that neither a node of a topology begins with nor its host has. */
+enum { FIRST_NEW = 201, NEW_ADDRESSES = 49 };
+
+_Static_assert(NEW_ADDRESSES == 49, "as the help of `address` says");
 
 struct handover_options {
 	const char *address;
@@ -24,7 +27,7 @@ static int address_check(const char *text, struct err *e)
 
 static const struct opt handover_options[] = {
 	{.name = "address", .type = OPT_STRING, .offset = offsetof(struct handover_options, address), .check = address_check,
-	 .help = "the new address with its prefix, 10.0.0.9/24; in a topology one that is free is taken"},
+	 .help = "the new address with its prefix, 10.0.0.9/24; in a topology one that is free is taken, for 49 nodes at once"},
 	{.name = "gap", .type = OPT_DURATION, .offset = offsetof(struct handover_options, gap_ms), .def = "0ms",
 	 .help = "how long there is no address at all"},
 	{0},
@@ -34,15 +37,39 @@ struct handover {
 	struct steps steps;
 	struct links links;
 	const struct interface_saved *had[LINK_ENDS_MAX];
+	unsigned slots[LINK_ENDS_MAX]; /* each end's new address, of `taken` */
+	size_t n_slots;
 	struct timer timer;
 };
 
-/* Another one of the same network. */
-static struct interface_address another(const struct interface_address *old)
+/* The new addresses that are in use, by any handover of this process. */
+static bool taken[NEW_ADDRESSES];
+
+/* For every end one, before anything is changed. */
+static int slots_take(struct handover *s, struct err *e)
 {
-	static unsigned made; /* in this process */
+	static unsigned next; /* not the one again that was given back last: old connections would find it */
+	for (unsigned tries = 0; tries < NEW_ADDRESSES && s->n_slots < s->links.n; tries++) {
+		unsigned n = next++ % NEW_ADDRESSES;
+		if (!taken[n])
+			s->slots[s->n_slots++] = n;
+		taken[n] = true;
+	}
+	return s->n_slots == s->links.n
+		       ? 0
+		       : err_set(e, EADDRNOTAVAIL, "there are new addresses for %d nodes at once: name fewer", NEW_ADDRESSES);
+}
+
+static void slots_give_back(struct handover *s)
+{
+	while (s->n_slots > 0)
+		taken[s->slots[--s->n_slots]] = false;
+}
+
+/* Another one of the same network. */
+static struct interface_address another(const struct interface_address *old, unsigned n)
+{
 	struct interface_address a = *old;
-	unsigned n = made++ % NEW_ADDRESSES;
 	if (a.family == AF_INET)
 		a.octets[3] = (uint8_t)(FIRST_NEW + n);
 	else
@@ -76,7 +103,7 @@ static int arrive(struct fault_run *run, struct err *e)
 			continue;
 		}
 		for (size_t k = 0; k < s->had[i]->n_addresses && r == 0; k++) {
-			a = another(&s->had[i]->addresses[k]);
+			a = another(&s->had[i]->addresses[k], s->slots[i]);
 			r = give(run, i, &a, e);
 		}
 	}
@@ -100,6 +127,7 @@ static void on_stop(struct fault_run *run)
 	timer_fini(&s->timer);
 	steps_undo(&s->steps);
 	links_fini(&s->links);
+	slots_give_back(s);
 }
 
 static int leave(struct fault_run *run, struct err *e)
@@ -125,6 +153,8 @@ static int on_start(struct fault_run *run, struct err *e)
 		return r;
 	if (o->address && s->links.n > 1)
 		r = err_set(e, EINVAL, "one address is not for %zu nodes: leave it out, or name one node", s->links.n);
+	if (r == 0 && !o->address)
+		r = slots_take(s, e);
 	if (r == 0)
 		r = leave(run, e);
 	if (r == 0)

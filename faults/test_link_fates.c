@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -65,6 +66,52 @@ static void test_handover(void **state)
 		close(server);
 		link_rig_close(&rig);
 	}
+}
+
+static const char *last_address(struct link_rig *rig)
+{
+	const char *found = NULL;
+	for (const char *at = buf_cstr(&rig->events); (at = strstr(at, "address=10.")); at++)
+		found = at;
+	assert_non_null(found);
+	return found;
+}
+
+/* However often addresses change, no two nodes ever have the same one; where there are too few, none is changed. */
+static void test_handover_of_many(void **state)
+{
+	(void)state;
+	enum { CHANGES = 100, NODES = 50 };
+	static char names[NODES][8];
+	static const char *nodes[NODES + 1];
+	struct link_rig rig;
+	struct topology *many = NULL;
+	struct err e;
+	char first[64];
+	link_rig_open(&rig, AF_INET);
+	rig.site.link_node = "server";
+	struct fault_run *run = link_rig_must(&rig, "handover", "");
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(last_address(&rig), "\n"), last_address(&rig));
+	rig.site.link_node = "client";
+	for (int i = 0; i < CHANGES; i++) {
+		buf_consume(&rig.events, rig.events.len);
+		fault_stop(link_rig_must(&rig, "handover", ""));
+		assert_null(strstr(buf_cstr(&rig.events), first));
+	}
+	fault_stop(run);
+	for (int i = 0; i < NODES; i++) {
+		snprintf(names[i], sizeof(names[i]), "n%d", i);
+		nodes[i] = names[i];
+	}
+	assert_int_equal(topology_new(&(struct topology_options){.nodes = nodes}, &many, &e), 0);
+	rig.site.topology = many;
+	rig.site.link_node = NULL;
+	buf_consume(&rig.events, rig.events.len);
+	assert_null(link_rig_start(&rig, "handover", "", &e));
+	assert_string_equal(e.text, "there are new addresses for 49 nodes at once: name fewer");
+	assert_null(strstr(buf_cstr(&rig.events), "hit"));
+	topology_free(many);
+	link_rig_close(&rig);
 }
 
 static void test_sock_destroy(void **state)
@@ -229,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handover),
+		cmocka_unit_test(test_handover_of_many),
 		cmocka_unit_test(test_sock_destroy),
 		cmocka_unit_test(test_half_open),
 		cmocka_unit_test(test_link_down),
