@@ -144,7 +144,10 @@ enum link_need {
 	LINK_NEED_VETH = 8,                /* veth and bridge: topologies */
 	LINK_NEED_DESTROY = 16,            /* SOCK_DESTROY */
 };
-/* 0, or -ENOTSUP with what is missing and what to load, install or allow. */
+/*
+ * 0, or -ENOTSUP with what is missing and what to load, install or allow. Without the right to make a namespace, but
+ * with that to change links: 0, and a fault that cannot be says so when it is started.
+ */
 int link_can(unsigned needs, struct err *e);
 /* For probes: driven with this sentence, or missing and why. */
 void link_probe(unsigned needs, const char *driven, struct fault_probe *ret);

@@ -97,10 +97,18 @@ static void try_all(void)
 	netns_close(&s.ns);
 }
 
-int link_can(unsigned needs, struct err *e)
+/* Who may change links, but make no namespace (a container with CAP_NET_ADMIN alone), cannot try beforehand. */
+static bool is_untried(void)
 {
 	if (!entry.tried || (entry.result == -EPERM && netns_allowed(NULL) == 0))
 		try_all();
+	return entry.result == -EPERM && netns_links_allowed(NULL) == 0;
+}
+
+int link_can(unsigned needs, struct err *e)
+{
+	if (is_untried())
+		return 0;
 	if (entry.result < 0)
 		return err_set(e, ENOTSUP, "%s", entry.why.text);
 	for (size_t i = 0; i < ARRAY_LEN(tries); i++)
@@ -113,5 +121,6 @@ void link_probe(unsigned needs, const char *driven, struct fault_probe *ret)
 {
 	struct err e;
 	ret->means = link_can(needs, &e) < 0 ? FAULT_MISSING : FAULT_DRIVEN;
-	snprintf(ret->why, sizeof(ret->why), "%s", ret->means == FAULT_DRIVEN ? driven : e.text);
+	snprintf(ret->why, sizeof(ret->why), "%.400s%s", ret->means == FAULT_DRIVEN ? driven : e.text,
+		 is_untried() ? "; not tried beforehand, which needs CAP_SYS_ADMIN" : "");
 }

@@ -6,8 +6,11 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "faults/test_link_rig.h"
@@ -150,6 +153,44 @@ static void test_reject(void **state)
 		close(again);
 		link_rig_close(&rig);
 	}
+}
+
+/* Less than root: what of a container with CAP_NET_ADMIN alone, on its own interface. */
+static int hurt_own_interface(void)
+{
+	struct link_rig rig = {.client_node = NULL};
+	struct netlink *nl = NULL;
+	struct fault_probe probe;
+	struct qdisc q;
+	struct interface lo;
+	struct err e;
+	rig.site = (struct fault_site){.seed = 1, .interface = "lo"};
+	if (unshare(CLONE_NEWNET) < 0)
+		return 1;
+	space_powers(UINT64_C(1) << CAP_NET_ADMIN);
+	fault_probe(fault_find("partition"), FAULT_LINK, &rig.site, &probe);
+	if (probe.means != FAULT_DRIVEN || !strstr(probe.why, "not tried beforehand"))
+		return 2;
+	struct fault_run *run = link_rig_start(&rig, "partition", "direction=from", &e);
+	if (!run || netlink_open(NULL, NETLINK_ROUTE, &nl, &e) < 0 || interface_get(nl, "lo", &lo, &e) < 0 ||
+	    qdisc_root(nl, lo.index, &q, &e) < 0 || strcmp(q.kind, "blackhole") != 0)
+		return 3;
+	fault_stop(run);
+	return qdisc_root(nl, lo.index, &q, &e) < 0 || q.handle != 0 ? 4 : 0;
+}
+
+static void test_less_than_root(void **state)
+{
+	(void)state;
+	int status;
+	space_enter();
+	fflush(stdout);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(hurt_own_interface());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* What the guard is told of a namespace holds for that one alone. */
@@ -347,6 +388,7 @@ static void test_only_that_node(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_less_than_root), /* before anything has been tried */
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_cut_by_netem),
 		cmocka_unit_test(test_reject),

@@ -165,9 +165,9 @@ static void test_refused(void **state)
 		name_it(&rig);
 		assert_int_equal(guard_start(undo_kinds, &rig.site.guard, &e), 0);
 		struct fault_run *run = link_rig_must(&rig, rows[i].fault, rows[i].options);
-		space_be_powerless(true);
+		space_powers(0);
 		fault_stop(run);
-		space_be_powerless(false);
+		space_powers(SPACE_ALL);
 		assert_int_equal(guard_stop(rig.site.guard), 0);
 		link_rig_close(&rig);
 	}

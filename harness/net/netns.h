@@ -55,6 +55,8 @@ int netns_spawn(const struct netns *ns, const char *const *argv, const int *fds,
 
 /* May this process make and enter namespaces? 0, or -EPERM with what to do about it. */
 int netns_allowed(struct err *e);
+/* May it change the links of the namespace it is in? 0, or -EPERM likewise. */
+int netns_links_allowed(struct err *e);
 /*
  * Without root: makes us root of a user namespace of our own, in which namespaces, links and qdiscs may be made (but
  * nothing of the host's network changed, and no names under NETNS_FOLDER). Call it early: only a process with one

@@ -93,6 +93,13 @@ int netns_allowed(struct err *e)
 		       "under `unshare --user --map-root-user --net`");
 }
 
+int netns_links_allowed(struct err *e)
+{
+	if (has_capability(CAP_NET_ADMIN))
+		return 0;
+	return err_set(e, EPERM, "changing a network interface needs root, or CAP_NET_ADMIN: run it with sudo");
+}
+
 static int write_once(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -53,13 +53,13 @@ void space_enter(void)
 		space_skip(e.text);
 }
 
-void space_be_powerless(bool powerless)
+void space_powers(uint64_t capabilities)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
 	assert_int_equal(syscall(SYS_capget, &header, data), 0);
 	for (size_t i = 0; i < ARRAY_LEN(data); i++)
-		data[i].effective = powerless ? 0 : data[i].permitted;
+		data[i].effective = data[i].permitted & (uint32_t)(capabilities >> 32 * i);
 	assert_int_equal(syscall(SYS_capset, &header, data), 0);
 }
 

@@ -16,8 +16,9 @@ enum { SPACE_HANG_S = 30, SPACE_LISTING_MAX = 1 << 16 };
 void space_enter(void);
 /* "SKIP <test>: <why>", and skips. */
 void space_skip(const char *why) __attribute__((noreturn));
-/* Root without its powers, as if the kernel refused everything; and with them again. */
-void space_be_powerless(bool powerless);
+/* Of the capabilities this process was given only these (a bit each) are in force; SPACE_ALL: all of them again. */
+#define SPACE_ALL UINT64_MAX
+void space_powers(uint64_t capabilities);
 /* The namespaces and interfaces that can be seen from ours, but the counters: the same text, nothing left. */
 void space_listing(char ret_text[SPACE_LISTING_MAX]);
 

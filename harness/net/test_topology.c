@@ -253,9 +253,9 @@ static void test_refused(void **state)
 	if (r == -EOPNOTSUPP)
 		space_skip(e.text);
 	assert_int_equal(r, 0);
-	space_be_powerless(true);
+	space_powers(0);
 	topology_free(t);
-	space_be_powerless(false);
+	space_powers(SPACE_ALL);
 	assert_int_equal(guard_stop(o.guard), 0);
 	space_listing(after);
 	assert_string_equal(after, before);
