@@ -14,7 +14,7 @@
 
 #include "harness/net/netlink.h"
 
-enum { EVENTS_MAX = 1 << 16, OPTION_MAX = 256, RIG_ARENA_MAX = 1 << 16, RETRANSMIT_MS = 10 };
+enum { EVENTS_MAX = 1 << 16, OPTION_MAX = 256, RIG_ARENA_MAX = 1 << 16, RETRANSMIT_MS = 4 };
 
 static const char *const nodes[] = {"client", "server", NULL};
 
