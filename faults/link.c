@@ -1,8 +1,8 @@
 /*
- * The state of each interface that faults are at work on. The qdisc there is made anew from all of them whenever one
- * comes or goes; what was there before the first is put back after the last.
+ * The state of each interface that faults are at work on, for each of its directions. The qdisc there is made anew from
+ * all of them whenever one comes or goes; what was there before the first is put back after the last.
  */
-#include "faults/link.h"
+#include "faults/link_arriving.h"
 
 #include <linux/netlink.h>
 #include <stdio.h>
@@ -24,13 +24,16 @@ struct shape {
 	bool cut;
 };
 
-/* An interface with at least one shape. */
+/* An interface with at least one shape, in one direction. */
 struct shaped {
 	struct shaped *next;
 	dev_t device;              /* with inode: its namespace */
 	ino_t inode;
 	unsigned ifindex;
 	char name[IFNAMSIZ];
+	bool is_arriving;
+	struct arriving arriving;  /* of what it receives: the ifb that this is led through */
+	unsigned at;               /* the interface whose root qdisc shapes it: itself, or the ifb */
 	struct netlink *nl;
 	struct qdisc before;
 	uint32_t ours;             /* handle, see qdisc.h */
@@ -58,7 +61,7 @@ uint64_t link_seed(uint64_t seed, const struct link_end *end)
 {
 	char name[LINK_NETNS_TEXT];
 	struct rng rng;
-	snprintf(name, sizeof(name), "netem %s %s", end->node, end->hub ? "to" : "from");
+	snprintf(name, sizeof(name), "netem %s %s", end->node, link_end_direction(end));
 	rng_init(&rng, seed, name);
 	return rng_u64(&rng);
 }
@@ -84,7 +87,7 @@ static int merge(const struct shaped *on, struct netem *ret_netem, bool *ret_cut
 static int look_before(const struct shaped *on, struct err *e)
 {
 	struct qdisc now;
-	int r = qdisc_root(on->nl, on->ifindex, &now, e);
+	int r = qdisc_root(on->nl, on->at, &now, e);
 	if (r < 0 || qdisc_is_ours(&now, on->ours) || qdisc_equal(&now, &on->before))
 		return r;
 	return err_set(e, EBUSY,
@@ -92,19 +95,32 @@ static int look_before(const struct shaped *on, struct err *e)
 		       on->name, now.kind, (unsigned)(now.handle >> 16));
 }
 
+/* Of the filter that leads what arrives, see ingress.h. */
+static uint16_t priority(const struct shaped *on)
+{
+	return (uint16_t)(on->ours >> 16);
+}
+
+static int restore(struct shaped *on, struct err *e)
+{
+	if (on->is_arriving)
+		return arriving_release(&on->arriving, on->nl, on->ifindex, priority(on), on->guard, e);
+	return qdisc_restore(on->nl, on->at, on->ours, &on->before, e);
+}
+
 static int apply(struct shaped *on, struct err *e)
 {
 	struct netem merged;
 	bool cut = false;
 	if (!on->shapes)
-		return qdisc_restore(on->nl, on->ifindex, on->ours, &on->before, e);
+		return restore(on, e);
 	int r = look_before(on, e);
 	if (r == 0)
 		r = merge(on, &merged, &cut, e);
 	if (r < 0)
 		return r;
-	return cut ? qdisc_blackhole(on->nl, on->ifindex, QDISC_SECOND(on->ours), e)
-		   : netem_set(on->nl, on->ifindex, on->ours, &merged, e);
+	return cut ? qdisc_blackhole(on->nl, on->at, QDISC_SECOND(on->ours), e)
+		   : netem_set(on->nl, on->at, on->ours, &merged, e);
 }
 
 static int tell_guard(struct shaped *on, const struct link_end *end, struct err *e)
@@ -135,48 +151,67 @@ static void shaped_free(struct shaped *on, int restored)
 	free(on);
 }
 
+/* Before the first shape: what is there is kept, and told to the guard. */
 static int look(struct shaped *on, const struct link_end *end, struct err *e)
 {
-	int r = qdisc_root(on->nl, on->ifindex, &on->before, e);
+	on->at = on->ifindex;
+	int r = qdisc_root(on->nl, on->at, &on->before, e);
 	if (r == 0)
 		r = qdisc_restorable(&on->before, end->interface, e);
 	return r < 0 ? r : tell_guard(on, end, e);
 }
 
+/* The same for what arrives: the ifb is ours, with all that is on it. */
+static int lead(struct shaped *on, const struct link_end *end, struct err *e)
+{
+	int r = arriving_lead(&on->arriving, on->nl, end, on->ifindex, priority(on), on->guard, e);
+	on->at = on->arriving.index;
+	return r;
+}
+
+static struct shaped *shaped_known(const struct shaped *like)
+{
+	struct shaped *s = all;
+	while (s && (s->device != like->device || s->inode != like->inode || s->ifindex != like->ifindex ||
+		     s->is_arriving != like->is_arriving))
+		s = s->next;
+	return s;
+}
+
 static int shaped_find(struct fault_run *run, const struct link_end *end, struct shaped **ret_shaped, struct err *e)
 {
-	struct shaped at = {.ours = own_handle(), .guard = run->site->guard, .seed = link_seed(run->site->seed, end)};
-	struct interface found;
+	struct interface found = {0};
+	struct netlink *nl = NULL;
+	struct shaped at = {.is_arriving = end->arriving};
 	int r = netns_id(&end->netns, &at.device, &at.inode);
 	if (r < 0)
 		return err_set(e, -r, "cannot look at the network namespace: %s", strerror(-r));
-	r = netlink_open(&end->netns, NETLINK_ROUTE, &at.nl, e);
+	r = netlink_open(&end->netns, NETLINK_ROUTE, &nl, e);
 	if (r == 0)
-		r = interface_get(at.nl, end->interface, &found, e);
-	if (r == 0) {
-		at.ifindex = found.index;
-		memcpy(at.name, found.name, sizeof(at.name));
-	}
-	for (struct shaped *s = all; s && r == 0; s = s->next)
-		if (s->device == at.device && s->inode == at.inode && s->ifindex == at.ifindex) {
-			netlink_close(at.nl);
-			*ret_shaped = s;
-			return 0;
-		}
-	if (r == 0)
-		r = look(&at, end, e);
-	struct shaped *made = r == 0 ? malloc(sizeof(*made)) : NULL;
+		r = interface_get(nl, end->interface, &found, e);
+	at.ifindex = found.index;
+	struct shaped *known = r == 0 ? shaped_known(&at) : NULL;
+	struct shaped *made = r == 0 && !known ? calloc(1, sizeof(*made)) : NULL;
+	if (known)
+		*ret_shaped = known;
 	if (!made) {
-		if (at.guard && at.undo > 0)
-			guard_drop(at.guard, at.undo);
-		netlink_close(at.nl);
-		return r < 0 ? r : err_set(e, ENOMEM, "out of memory");
+		netlink_close(nl);
+		return r < 0 || known ? r : err_set(e, ENOMEM, "out of memory");
 	}
+	at.nl = nl;
+	at.ours = own_handle();
+	at.guard = run->site->guard;
+	at.seed = link_seed(run->site->seed, end);
+	at.next = all;
 	*made = at;
-	made->next = all;
+	snprintf(made->name, sizeof(made->name), "%s", found.name);
 	all = made;
-	*ret_shaped = made;
-	return 0;
+	r = made->is_arriving ? lead(made, end, e) : look(made, end, e);
+	if (r < 0)
+		shaped_free(made, 0);
+	else
+		*ret_shaped = made;
+	return r;
 }
 
 int shape_add(struct fault_run *run, const struct link_end *end, bool cut, struct shape **ret_shape, struct err *e)

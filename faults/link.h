@@ -8,7 +8,8 @@
  *	const struct fault_link loss_link = {.netem = add_loss, .action = &link_netem};
  *
  * What an interface sends is shaped by its own root qdisc, what it receives by that of the other end. In a topology
- *both are at hand. Of a plain interface only what it sends can be shaped; what it receives can be dropped (link_cut.h).
+ * both are at hand. What a plain interface receives is led through an ifb of ours first (ingress.h), whose root qdisc
+ * shapes it; where the kernel has none of that, what arrives can only be dropped (link_cut).
  */
 #include <net/if.h>
 #include <stdbool.h>
@@ -42,7 +43,7 @@ double link_share(double a, double b);
 
 enum { LINK_ENDS_MAX = 400, LINK_NETNS_TEXT = 256 };
 
-/* An interface that sends. */
+/* An interface that sends; or, `arriving`, a plain one that receives. */
 struct link_end {
 	struct netns netns;                /* fd -1: our own namespace; borrowed from links */
 	/* For the guard, as for netlink_open_named; "": ends with us, nothing to tell it. */
@@ -50,6 +51,7 @@ struct link_end {
 	char interface[IFNAMSIZ];
 	const char *node;                  /* for events: the node's name, or the interface */
 	bool hub;                          /* the port towards the node: what the node receives */
+	bool arriving;                     /* for shapes alone; else of a plain interface only what it sends is meant */
 };
 
 struct links {
@@ -60,10 +62,12 @@ struct links {
 
 /*
  * The ends for a direction as the site says it: of a node what it sends (its eth0), what it receives (its port at the
- * hub). -ENOTSUP for what a plain interface receives; -EINVAL for a node that is not there, or a site without a link.
+ * hub). -EINVAL for a node that is not there, or a site without a link.
  */
 int links_find(const struct fault_site *site, enum link_direction d, struct links *ret_links, struct err *e);
 void links_fini(struct links *l);
+/* "to" or "from": the node or interface. */
+const char *link_end_direction(const struct link_end *end);
 
 /* What is put on an end
  * ------------------------------------------------------------------------------------------------- */
@@ -143,6 +147,7 @@ enum link_need {
 	LINK_NEED_REJECT = 4,              /* nf_tables with reject */
 	LINK_NEED_VETH = 8,                /* veth and bridge: topologies */
 	LINK_NEED_DESTROY = 16,            /* SOCK_DESTROY */
+	LINK_NEED_IFB = 32,                /* ifb, sch_ingress, cls_u32, act_mirred */
 };
 /*
  * 0, or -ENOTSUP with what is missing and what to load, install or allow. Without the right to make a namespace, but

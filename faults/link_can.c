@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "faults/link.h"
+#include "harness/net/ingress.h"
 #include "harness/net/interface.h"
 #include "harness/net/netlink.h"
 #include "harness/net/qdisc.h"
@@ -55,6 +56,22 @@ static int try_veth(struct space *s, struct err *e)
 	return r == 0 ? 0 : err_set(e, ENOTSUP, "this kernel has no veth pairs or bridges: `modprobe veth bridge`");
 }
 
+static int try_ifb(struct space *s, struct err *e)
+{
+	struct interface lo, ifb;
+	int r = interface_add(s->route, "try3", "ifb", NULL);
+	if (r == 0)
+		r = interface_get(s->route, "try3", &ifb, NULL);
+	if (r == 0)
+		r = interface_get(s->route, "lo", &lo, NULL);
+	if (r == 0)
+		r = ingress_lead(s->route, lo.index, ifb.index, TRY_HANDLE >> 16, NULL);
+	return r == 0 ? 0
+		      : err_set(e, ENOTSUP,
+				"this kernel shapes only what an interface sends: load `modprobe -a ifb sch_ingress cls_u32 "
+				"act_mirred` for what it receives, or choose the interface at the other end of the link");
+}
+
 static int try_destroy(struct space *s, struct err *e)
 {
 	return sock_destroy_possible(&s->ns, e);
@@ -65,14 +82,14 @@ static const struct {
 	int (*try_it)(struct space *s, struct err *e);
 } tries[] = {
 	{LINK_NEED_NETEM, try_netem}, {LINK_NEED_WALL, try_wall}, {LINK_NEED_REJECT, try_reject}, {LINK_NEED_VETH, try_veth},
-	{LINK_NEED_DESTROY, try_destroy},
+	{LINK_NEED_DESTROY, try_destroy}, {LINK_NEED_IFB, try_ifb},
 };
 
 static struct {
 	bool tried;
 	int result;
 	struct err why;
-} answers[ARRAY_LEN(tries)], entry;
+} answers[ARRAY_LEN(tries)];
 
 static int space_open(struct space *s, struct err *e)
 {
@@ -82,16 +99,13 @@ static int space_open(struct space *s, struct err *e)
 	return r < 0 ? r : netlink_open(&s->ns, NETLINK_NETFILTER, &s->filter, e);
 }
 
-/* All at once, the first time that one is asked for; what a kernel can does not change under us. */
-static void try_all(void)
+/* The first time that one is asked for, for it may load a module; what a kernel can does not change under us. */
+static void answer(size_t i)
 {
 	struct space s = {.ns = {.fd = -1}};
-	entry.tried = true;
-	entry.result = netns_allowed(&entry.why);
-	if (entry.result == 0)
-		entry.result = space_open(&s, &entry.why);
-	for (size_t i = 0; i < ARRAY_LEN(tries) && entry.result == 0; i++)
-		answers[i].result = tries[i].try_it(&s, &answers[i].why);
+	int r = space_open(&s, &answers[i].why);
+	answers[i].result = r < 0 ? r : tries[i].try_it(&s, &answers[i].why);
+	answers[i].tried = true;
 	netlink_close(s.route);
 	netlink_close(s.filter);
 	netns_close(&s.ns);
@@ -100,20 +114,24 @@ static void try_all(void)
 /* Who may change links, but make no namespace (a container with CAP_NET_ADMIN alone), cannot try beforehand. */
 static bool is_untried(void)
 {
-	if (!entry.tried || (entry.result == -EPERM && netns_allowed(NULL) == 0))
-		try_all();
-	return entry.result == -EPERM && netns_links_allowed(NULL) == 0;
+	return netns_allowed(NULL) < 0 && netns_links_allowed(NULL) == 0;
 }
 
 int link_can(unsigned needs, struct err *e)
 {
+	struct err why;
 	if (is_untried())
 		return 0;
-	if (entry.result < 0)
-		return err_set(e, ENOTSUP, "%s", entry.why.text);
-	for (size_t i = 0; i < ARRAY_LEN(tries); i++)
-		if ((needs & tries[i].need) && answers[i].result < 0)
+	if (netns_allowed(&why) < 0)
+		return err_set(e, ENOTSUP, "%s", why.text);
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		if (!(needs & tries[i].need))
+			continue;
+		if (!answers[i].tried)
+			answer(i);
+		if (answers[i].result < 0)
 			return err_set(e, ENOTSUP, "%s", answers[i].why.text);
+	}
 	return 0;
 }
 

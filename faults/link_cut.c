@@ -25,7 +25,7 @@ static int shape_ends(struct steps *s, struct fault_run *run, enum link_directio
 	for (size_t i = 0; r == 0 && i < l.n; i++) {
 		r = step_shape(s, run, &l.ends[i], cut, e);
 		if (r == 0)
-			told(run, &l.ends[i], l.ends[i].hub ? "to" : "from", cut ? "blackhole" : "netem");
+			told(run, &l.ends[i], link_end_direction(&l.ends[i]), cut ? "blackhole" : "netem");
 	}
 	links_fini(&l);
 	return r;

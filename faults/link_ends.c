@@ -64,12 +64,13 @@ static int of_interface(const struct fault_site *site, enum link_direction d, st
 	int r = netns_open(site->netns, &l->opened, e);
 	if (r < 0)
 		return r;
-	if (d != LINK_FROM)
-		return err_set(e, ENOTSUP,
-			       "what the interface %s receives cannot be shaped, only what it sends: choose the interface at the "
-			       "other end of the link", site->interface);
-	end_add(l, &l->opened, site->interface, site->interface, false);
-	return where_write(site->netns, &l->opened, l->ends->where, e);
+	for (int arriving = d == LINK_TO; r == 0 && arriving <= (d != LINK_FROM); arriving++) {
+		end_add(l, &l->opened, site->interface, site->interface, false);
+		struct link_end *end = &l->ends[l->n - 1];
+		end->arriving = arriving;
+		r = where_write(site->netns, &l->opened, end->where, e);
+	}
+	return r;
 }
 
 int links_find(const struct fault_site *site, enum link_direction d, struct links *ret_links, struct err *e)
@@ -88,6 +89,11 @@ int links_find(const struct fault_site *site, enum link_direction d, struct link
 	else
 		*ret_links = l;
 	return r;
+}
+
+const char *link_end_direction(const struct link_end *end)
+{
+	return end->hub || end->arriving ? "to" : "from";
 }
 
 void links_fini(struct links *l)

@@ -10,8 +10,8 @@ struct link_netem {
 
 static void on_probe(const struct fault_site *site, struct fault_probe *ret)
 {
-	(void)site;
-	link_probe(LINK_NEED_NETEM, "by the kernel's netem on the interface", ret);
+	bool arriving = site && site->interface && site->link_direction != LINK_FROM;
+	link_probe(LINK_NEED_NETEM | (arriving ? LINK_NEED_IFB : 0), "by the kernel's netem on the interface", ret);
 }
 
 static void on_stop(struct fault_run *run)
@@ -39,7 +39,7 @@ static int on_start(struct fault_run *run, struct err *e)
 		if (r < 0)
 			break;
 		s->n++;
-		fault_tell(run, "hit", l.ends[i].node, 0, "direction=%s netem=%s", l.ends[i].hub ? "to" : "from", buf_cstr(&text));
+		fault_tell(run, "hit", l.ends[i].node, 0, "direction=%s netem=%s", link_end_direction(&l.ends[i]), buf_cstr(&text));
 	}
 	links_fini(&l);
 	if (r < 0)

@@ -100,15 +100,16 @@ static bool left_of(pid_t pid)
 
 static const struct {
 	const char *fault, *options;
-	bool netem;
+	unsigned needs;            /* LINK_NEED_ bits without which it is left out */
 } rows[] = {
 	{"partition", ""}, {"partition", "direction=from"}, {"partition", "direction=to"}, {"partition", "style=reject"},
-	{"partition", "by=down"}, {"partition", "by=address"}, {"partition", "by=netem direction=from", true},
+	{"partition", "by=down"}, {"partition", "by=address"}, {"partition", "by=blackhole", LINK_NEED_IFB},
+	{"partition", "by=netem direction=from", LINK_NEED_NETEM}, {"partition", "by=netem", LINK_NEED_NETEM | LINK_NEED_IFB},
 	{"link_down", ""}, {"handover", "address=10.77.0.9/24"}, {"half_open", ""}, {"sock_destroy", "share=0% every=1s"},
-	{"latency", "latency=10ms", true},
-	{"loss", "", true}, {"duplicate", "", true}, {"reorder", "", true},
-	{"corrupt", "", true}, {"slot", "", true},
-	{"netem", "limit=5", true}, {"bandwidth", "rate=1MB", true}, {"none", "", true},
+	{"latency", "latency=10ms", LINK_NEED_NETEM},
+	{"loss", "", LINK_NEED_NETEM}, {"duplicate", "", LINK_NEED_NETEM}, {"reorder", "", LINK_NEED_NETEM},
+	{"corrupt", "", LINK_NEED_NETEM}, {"slot", "", LINK_NEED_NETEM},
+	{"netem", "limit=5", LINK_NEED_NETEM}, {"bandwidth", "rate=1MB", LINK_NEED_NETEM}, {"none", "", LINK_NEED_NETEM},
 };
 
 /* A namespace with a name, that outlives those who hurt it, and the way to it. */
@@ -128,7 +129,7 @@ static void test_killed(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct link_rig rig;
 		struct victim v;
-		if (rows[i].netem && link_can(LINK_NEED_NETEM, NULL) < 0)
+		if (link_can(rows[i].needs, NULL) < 0)
 			continue;
 		print_message("%s %s\n", rows[i].fault, rows[i].options);
 		link_rig_open(&rig, AF_INET6);
@@ -158,7 +159,7 @@ static void test_refused(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct link_rig rig;
 		struct err e;
-		if (rows[i].netem && link_can(LINK_NEED_NETEM, NULL) < 0)
+		if (link_can(rows[i].needs, NULL) < 0)
 			continue;
 		print_message("%s %s\n", rows[i].fault, rows[i].options);
 		link_rig_open(&rig, AF_INET6);

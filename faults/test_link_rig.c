@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/net/ingress.h"
 #include "harness/net/netlink.h"
 
 enum { EVENTS_MAX = 1 << 16, OPTION_MAX = 256, RIG_ARENA_MAX = 1 << 16, RETRANSMIT_MS = 4 };
@@ -120,9 +121,25 @@ void link_rig_look_again(struct link_rig *rig)
 	rig->had = state_of(rig);
 }
 
+static int interfaces_inside(void *arg)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t *n = arg;
+	for (*n = 0; all[*n].if_index;)
+		++*n;
+	if_freenameindex(all);
+	return 0;
+}
+
 void link_rig_assert_as_before(struct link_rig *rig)
 {
 	struct interface_saved now = state_of(rig);
+	struct netlink *nl = link_rig_netlink(rig, false);
+	size_t n = 0;
+	assert_int_equal(ingress_unused(nl, now.interface.index, "eth0", NULL), 0);
+	netlink_close(nl);
+	assert_int_equal(netns_run(&rig->client_node->netns, interfaces_inside, &n), 0);
+	assert_int_equal(n, 2); /* lo and eth0 */
 	for (int hub = 0; hub < 2; hub++) {
 		struct qdisc q = root_of(rig, hub);
 		assert_string_equal(q.kind, rig->qdiscs[hub].kind);
