@@ -345,8 +345,10 @@ int step_address_give(struct steps *s, struct fault_run *run, const struct link_
 	made->index = had->interface.index;
 	made->step.undo = take_off;
 	r = interface_address_add(made->nl, made->index, a, e);
+	if (r == 0 && had->interface.flags & IFF_UP)
+		r = interface_address_wait(made->nl, made->index, a, e);
 	if (r < 0) {
-		step_address_free(made, 0);
+		take_off(&made->step);
 		return r;
 	}
 	/* Those that name the old address as their source stay away. */

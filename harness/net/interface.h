@@ -70,6 +70,12 @@ int interface_address_parse(const char *text, struct interface_address *ret_addr
 const char *interface_address_text(const struct interface_address *a, char *text);
 /* IPv6 ones are usable at once (no duplicate address detection). One that is there already is success. */
 int interface_address_add(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e);
+/*
+ * Waits until others can find it: the kernel joins the multicast group of an IPv6 address (RFC 4291 2.7.1), at which
+ * neighbours ask for it, only when it has come round to it. The interface must be up. -ETIMEDOUT after
+ * INTERFACE_READY_MS.
+ */
+int interface_address_wait(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e);
 /* One that is gone already is success. */
 int interface_address_delete(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e);
 /* Without link-local ones; index 0: of all interfaces. Returns how many, at most INTERFACE_ADDRESSES_MAX. */

@@ -3,10 +3,12 @@
 #include <limits.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/base/clock.h"
 #include "harness/net/interface.h"
 
 static size_t family_len(int family)
@@ -110,6 +112,44 @@ int interface_address_delete(struct netlink *nl, unsigned index, const struct in
 	struct nl_msg *m CLEANUP(cleanup_nl_msg) = address_request(RTM_DELADDR, 0, index, a);
 	int r = netlink_call(nl, m, e, "cannot take away the address %s", interface_address_text(a, text));
 	return r == -EADDRNOTAVAIL || r == -ENODEV ? 0 : r;
+}
+
+struct group {
+	unsigned index;
+	uint8_t octets[16];
+	bool joined;
+};
+
+static int group_read(void *owner, struct nlmsghdr *h)
+{
+	struct group *g = owner;
+	struct nlattr *a[IFA_MAX + 1];
+	const struct ifaddrmsg *header = nlmsg_data(h);
+	if (nlmsg_parse(h, sizeof(*header), a, IFA_MAX, NULL) == 0 && header->ifa_index == g->index && a[IFA_MULTICAST] &&
+	    nla_len(a[IFA_MULTICAST]) == (int)sizeof(g->octets))
+		g->joined = g->joined || memcmp(nla_data(a[IFA_MULTICAST]), g->octets, sizeof(g->octets)) == 0;
+	return 0;
+}
+
+int interface_address_wait(struct netlink *nl, unsigned index, const struct interface_address *a, struct err *e)
+{
+	const uint64_t until_us = clock_now_us() + INTERFACE_READY_MS * UINT64_C(1000);
+	const struct ifaddrmsg header = {.ifa_family = AF_INET6};
+	struct group g = {.index = index, .octets = {0xff, 0x02, [11] = 0x01, 0xff}};
+	memcpy(g.octets + 13, a->octets + 13, 3);
+	while (a->family == AF_INET6 && !g.joined) {
+		char text[INTERFACE_ADDRESS_TEXT];
+		struct nl_msg *m CLEANUP(cleanup_nl_msg) = netlink_request(RTM_GETMULTICAST, 0, &header, sizeof(header));
+		int r = netlink_dump(nl, m, group_read, &g, e, "cannot list the multicast groups");
+		if (r < 0)
+			return r;
+		if (!g.joined && clock_now_us() > until_us)
+			return err_set(e, ETIMEDOUT, "the address %s is not ready after %d ms", interface_address_text(a, text),
+				       INTERFACE_READY_MS);
+		if (!g.joined)
+			poll(NULL, 0, 1);
+	}
+	return 0;
 }
 
 struct address_list {

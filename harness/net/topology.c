@@ -83,7 +83,11 @@ static int up_inside(struct netlink *nl, const char *name, const struct interfac
 		r = interface_address_add(nl, i.index, &addresses[k], e);
 	if (r == 0)
 		r = interface_set_up(nl, name, true, e);
-	return r < 0 ? r : interface_wait_ready(nl, name, false, e);
+	if (r == 0)
+		r = interface_wait_ready(nl, name, false, e);
+	for (size_t k = 0; r == 0 && k < len; k++)
+		r = interface_address_wait(nl, i.index, &addresses[k], e);
+	return r;
 }
 
 static void addresses_of(const struct topology *t, unsigned last, struct interface_address ret_addresses[2])
@@ -273,13 +277,10 @@ int topology_new(const struct topology_options *o, struct topology **ret_topolog
 
 void topology_free(struct topology *t)
 {
-	struct netlink *nl CLEANUP(cleanup_netlink) = NULL;
 	if (!t)
 		return;
-	int r = t->host_interface[0] ? netlink_open(NULL, NETLINK_ROUTE, &nl, NULL) : 0;
-	if (r == 0 && t->host_interface[0])
-		r = interface_delete(nl, t->host_interface, NULL);
-	forget(t, t->host_undo, r);
+	/* With this end of the pair goes the other one, also where we have no right to take that away. */
+	forget(t, t->host_undo, t->host_interface[0] ? interface_delete(t->hub_nl, "host", NULL) : 0);
 	while (t->len > 0) {
 		struct topology_node *node = &t->nodes[--t->len];
 		/* Not left to the end of the namespace, which a process inside may put off. */
