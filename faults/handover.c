@@ -27,7 +27,7 @@ static int address_check(const char *text, struct err *e)
 
 static const struct opt handover_options[] = {
 	{.name = "address", .type = OPT_STRING, .offset = offsetof(struct handover_options, address), .check = address_check,
-	 .help = "the new address with its prefix, 10.0.0.9/24; in a topology one that is free is taken, for 49 nodes at once"},
+	 .help = "the new address with its prefix, 10.0.0.9/24; in a topology a free one is taken, for 49 nodes at once"},
 	{.name = "gap", .type = OPT_DURATION, .offset = offsetof(struct handover_options, gap_ms), .def = "0ms",
 	 .help = "how long there is no address at all"},
 	{0},

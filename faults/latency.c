@@ -32,7 +32,7 @@ static const struct opt latency_options[] = {
 	{.name = "distribution", .type = OPT_ENUM, .offset = offsetof(struct latency_options, distribution),
 	 .def = "uniform", .choices = netem_distribution_names, .help = "how the jitter is distributed"},
 	{.name = "correlation", .type = OPT_PERCENT, .offset = offsetof(struct latency_options, correlation), .def = "0%",
-	 .help = "on a link: how much the jitter of a packet depends on that of the one before"},
+	 .help = "on a link: how much the jitter of a packet depends on that of the one before; " JITTER_CORRELATION_NOTE},
 	{.name = "keep_order", .type = OPT_FLAG, .offset = offsetof(struct latency_options, keep_order), .def = "true",
 	 .help = "on a link: packets do not overtake each other, whatever the jitter"},
 	{0},

@@ -32,6 +32,12 @@ struct fault_link {
 	const struct fault_action *action; /* never NULL; &link_netem for netem-like ones */
 };
 
+/*
+ * For the help of options: sch_netem takes the correlated number modulo twice the jitter in ns, or modulo the size of
+ * the table; only near 2^31 ns anything of the correlation is left.
+ */
+#define JITTER_CORRELATION_NOTE "Linux (as of 6.1) ignores it but for a uniform jitter of about 2s"
+
 /* The action of netem-like faults. */
 extern const struct fault_action link_netem;
 

@@ -59,17 +59,18 @@ static int try_veth(struct space *s, struct err *e)
 static int try_ifb(struct space *s, struct err *e)
 {
 	struct interface lo, ifb;
-	int r = interface_add(s->route, "try3", "ifb", NULL);
+	struct err why;
+	int r = interface_add(s->route, "try3", "ifb", &why);
 	if (r == 0)
-		r = interface_get(s->route, "try3", &ifb, NULL);
+		r = interface_get(s->route, "try3", &ifb, &why);
 	if (r == 0)
-		r = interface_get(s->route, "lo", &lo, NULL);
+		r = interface_get(s->route, "lo", &lo, &why);
 	if (r == 0)
-		r = ingress_lead(s->route, lo.index, ifb.index, TRY_HANDLE >> 16, NULL);
+		r = ingress_lead(s->route, lo.index, ifb.index, TRY_HANDLE >> 16, &why);
 	return r == 0 ? 0
 		      : err_set(e, ENOTSUP,
-				"this kernel shapes only what an interface sends: load `modprobe -a ifb sch_ingress cls_u32 "
-				"act_mirred` for what it receives, or choose the interface at the other end of the link");
+				"this kernel shapes only what an interface sends (%.200s): `modprobe -a ifb sch_ingress cls_u32 "
+				"act_mirred` for what it receives, or choose the interface at the other end of the link", why.text);
 }
 
 static int try_destroy(struct space *s, struct err *e)

@@ -36,7 +36,7 @@ struct netem_options {
 static const struct opt netem_options[] = {
 	TIME("delay", delay_us, "how long each packet waits"),
 	TIME("jitter", jitter_us, "by how much more or less"),
-	SHARE(delay_correlation, "how much the jitter depends on that of the packet before"),
+	SHARE(delay_correlation, "how much the jitter depends on that of the packet before; " JITTER_CORRELATION_NOTE),
 	WORD(distribution, netem_distribution_names, "of the jitter"),
 	FLAG(keep_order, "packets do not overtake each other, whatever the jitter"),
 	WORD(loss_model, netem_loss_model_names, "which packets are lost"),

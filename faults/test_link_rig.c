@@ -71,7 +71,8 @@ static void retransmit_soon(const struct topology_node *from, const struct topol
 	assert_int_equal(netlink_open(&from->netns, NETLINK_ROUTE, &nl, NULL), 0);
 	assert_int_equal(interface_get(nl, TOPOLOGY_INTERFACE, &i, NULL), 0);
 	struct nl_msg *m = netlink_request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header));
-	assert_int_equal(family == AF_INET ? nla_put(m, RTA_DST, 4, &to->address4) : nla_put(m, RTA_DST, 16, &to->address6), 0);
+	int r = family == AF_INET ? nla_put(m, RTA_DST, 4, &to->address4) : nla_put(m, RTA_DST, 16, &to->address6);
+	assert_int_equal(r, 0);
 	assert_int_equal(nla_put_u32(m, RTA_OIF, i.index), 0);
 	struct nlattr *metrics = nla_nest_start(m, RTA_METRICS);
 	/* The kernel takes this one only when it is locked. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "faults/link.h"
 #include "faults/undo.h"
 #include "harness/base/clock.h"
 #include "harness/base/json.h"
@@ -24,6 +25,9 @@ static const char *const planes[] = {
 	NULL,
 };
 
+/* As enum link_direction. */
+static const char *const directions[] = {"from", "to", "both", NULL};
+
 #define ROW(NAME, MEMBER, TYPE, HELP, ...) \
 	{.name = NAME, .type = TYPE, .offset = offsetof(struct inject_options, MEMBER), .help = HELP, ##__VA_ARGS__}
 const struct opt cmd_inject_options[] = {
@@ -37,6 +41,9 @@ const struct opt cmd_inject_options[] = {
 	ROW("interface", interface, OPT_STRING, "a network interface (link)", .metavar = "IF"),
 	ROW("netns", netns, OPT_STRING, "the network namespace it is in: a name of `ip netns`, a path, or pid:N (link)",
 	    .metavar = "NS"),
+	ROW("direction", direction, OPT_ENUM,
+	    "what netem shapes: what the interface sends (from), what it receives (to), both; to and both need ifb (link)",
+	    .choices = directions, .seen = OPT_SEEN(struct inject_options, direction_given)),
 	ROW("url", url, OPT_STRING, "where misbehaving clients connect (peer)", .metavar = "URL"),
 	ROW("seed", seed, OPT_U64, "where chance comes from; without it a new one is taken and told",
 	    .seen = OPT_SEEN(struct inject_options, seed_given)),
@@ -104,6 +111,16 @@ static int find_plane(struct inject *in, struct err *e)
 				   in->fault->name);
 }
 
+/* Faults of other means have a direction of their own, or none. */
+static int check_direction(const struct inject *in, struct err *e)
+{
+	if (!in->o.direction_given || (in->plane == FAULT_LINK && in->fault->link->action == &link_netem))
+		return 0;
+	return err_set(e, EINVAL, "--direction is for what netem shapes, which %s on the plane %s does not do%s", in->fault->name,
+		       fault_plane_name(in->plane),
+		       opt_find(in->fault->options, "direction", OPT_IN_FILE) ? ": say direction=to or direction=from" : "");
+}
+
 /* Below 0: go on; else the exit code. */
 static int read_command_line(struct inject *in, const struct command *c, int argc, char **argv)
 {
@@ -119,7 +136,7 @@ static int read_command_line(struct inject *in, const struct command *c, int arg
 		err_set(&e, EINVAL, "inject takes the name of a fault; 'wsquall list faults' shows them");
 		return cmd_usage_error(c, &e);
 	}
-	if (find_fault(in, words.items[0], &e) < 0 || find_plane(in, &e) < 0 ||
+	if (find_fault(in, words.items[0], &e) < 0 || find_plane(in, &e) < 0 || check_direction(in, &e) < 0 ||
 	    inject_read_options(in->fault, &words, &in->arena, &in->options, &e) < 0)
 		return cmd_usage_error(c, &e);
 	if (!in->o.seed_given)

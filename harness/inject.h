@@ -17,6 +17,8 @@ struct inject_options {
 	uint64_t for_ms;
 	struct opt_strings pids, nodes;
 	const char *target, *interface, *netns, *url;
+	int direction;             /* enum link_direction */
+	bool direction_given;
 	uint64_t seed;
 	bool seed_given;
 	bool dry_run, help;

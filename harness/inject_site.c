@@ -175,6 +175,7 @@ int inject_site_init(struct inject_site *s, struct loop *l, const struct inject_
 	s->site.seed = o->seed;
 	s->site.interface = o->interface;
 	s->site.netns = o->netns;
+	s->site.link_direction = (enum link_direction)o->direction;
 	if (s->n_chosen && plane == FAULT_BACKPLANE)
 		s->site.backplane = s->chosen;
 	else if (s->n_chosen)

@@ -11,6 +11,7 @@ usage: ci/netem-vm ci/vm/test_netem.py build/wsquall [WORD...]
 import collections
 import os
 import socket
+import subprocess
 import threading
 import time
 
@@ -135,6 +136,57 @@ def partitioned(wire, cut, words):
         judges.whole(wire.train(side=side, **CONTROL), control)
 
 
+def links(wire, side):
+    """What stands on the interface, and which other interfaces there are beside it."""
+    done = subprocess.run(["ip", "-n", wire.namespace[side], "-br", "link"], check=True, stdin=subprocess.DEVNULL,
+                          capture_output=True)
+    return qdiscs(wire, side) + done.stdout.decode()
+
+
+def each_end(wire, words, slow):
+    """Of the ends in `slow` each datagram takes at least 30 ms, of the others some do not; afterwards none does."""
+    before = links(wire, "a")
+    with Ours(wire, "a", words):
+        took = {side: min(wire.passage_ms(side) for _ in range(30)) for side in OTHER}
+        for side in OTHER:
+            assert (took[side] >= 30) == (side in slow), f"what {side} sends takes {took[side]:.1f} ms"
+    assert links(wire, "a") == before, f"left behind: {links(wire, 'a')}"
+    assert all(min(wire.passage_ms(side) for _ in range(30)) < 30 for side in OTHER)
+    return " ".join(f"{side} {ms:.1f} ms" for side, ms in took.items())
+
+
+def two_on_one_end(wire):
+    """What arrives and what leaves are shaped by two at once, each for itself."""
+    before = links(wire, "a")
+    with Ours(wire, "a", "latency latency=30ms --direction to"):
+        with Ours(wire, "a", "latency latency=60ms"):
+            assert 30 <= min(wire.passage_ms("b") for _ in range(30)) < 60
+            assert min(wire.passage_ms("a") for _ in range(30)) >= 60
+        assert min(wire.passage_ms("a") for _ in range(30)) < 30
+        assert min(wire.passage_ms("b") for _ in range(30)) >= 30
+    assert links(wire, "a") == before, f"left behind: {links(wire, 'a')}"
+
+
+def lost_on_arrival(wire, share, n=3000):
+    wire.received("a")
+    with Ours(wire, "a", f"loss probability={share:.0%} --direction to"):
+        wire.finish(wire.send_all(n, side="b"), lossy=True)
+    got = len({number for number in wire.received("a") if number < n})
+    sigma = (n * share * (1 - share)) ** 0.5
+    assert abs(n - got - n * share) <= 6 * sigma, f"{n - got} of {n} lost, not about {n * share:.0f}"
+    return f"{n - got} of {n} lost"
+
+
+def arriving_healed_by_the_guard(wire):
+    """Killed in the middle of it, the harness leaves neither ifb nor redirection."""
+    before = links(wire, "a")
+    with Ours(wire, "a", "latency latency=30ms --direction both") as run:
+        assert "ifb" not in before and links(wire, "a") != before
+        run.kill()
+    until(lambda: links(wire, "a") == before, f"{before}, now {links(wire, 'a')}")
+    assert all(min(wire.passage_ms(side) for _ in range(30)) < 30 for side in OTHER)
+
+
 def tcp_in_foul_weather(wire, weather, words):
     """An ordinary connection through loss, disorder and duplicates takes its time, and delivers every octet."""
     sent = os.urandom(TCP_OCTETS)
@@ -168,6 +220,15 @@ def main():
             rig.test(each_direction, wire, weather, words.format, name=f"{weather.who}: each direction by itself")
         for cut, words in (("ab", "partition"), ("a", "partition direction=from"), ("b", "partition direction=to")):
             rig.test(partitioned, wire, cut, words, name=f"wsquall: {words}")
+        for cut, words in (("ab", "partition by=netem"), ("b", "partition by=netem direction=to"),
+                           ("b", "partition by=blackhole direction=to")):
+            rig.test(partitioned, wire, cut, words, name=f"wsquall: {words}")
+        for slow, direction in (("a", "from"), ("b", "to"), ("ab", "both")):
+            rig.test(each_end, wire, f"latency latency=30ms --direction {direction}", slow,
+                     name=f"wsquall: --direction {direction}")
+        rig.test(two_on_one_end, wire, name="wsquall: arriving and leaving by two at once")
+        rig.test(lost_on_arrival, wire, 0.3, name="wsquall: loss 30 % of what arrives")
+        rig.test(arriving_healed_by_the_guard, wire, name="wsquall: arriving, healed when the harness is killed")
         rig.test(healed_by_the_guard, wire, name="wsquall: healed when the harness is killed")
         # The first of five always waits: that is the SYN.
         for weather, words in ((Tc, "delay 20ms loss 5% duplicate 5% reorder 25% gap 5"),

@@ -113,6 +113,7 @@ class Wire(contextlib.AbstractContextManager):
         udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         udp.bind((self.address[side], PORT))  # and what comes ends there: nothing answers it
         udp.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, BUFFER)
+        udp.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
         udp.setsockopt(socket.SOL_SOCKET, SO_NO_CHECK, 1)
         udp.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
         return udp
@@ -142,6 +143,16 @@ class Wire(contextlib.AbstractContextManager):
             while True:
                 found.append(HEAD.unpack_from(self.udp[side].recv(65536, socket.MSG_DONTWAIT))[0])
         return found
+
+    def passage_ms(self, side):
+        """How long a datagram takes from socket to socket: the tap sees it before what arrives is shaped."""
+        there = self.udp[OTHER[side]]
+        self.received(OTHER[side])
+        since = time.monotonic()
+        self.udp[side].sendto(bytes(HEAD.size), (self.address[OTHER[side]], PORT))
+        assert select.select([there], [], [], HANG_S)[0], f"what {side} sent does not come within {HANG_S} s"
+        there.recv(65536)
+        return (time.monotonic() - since) * 1000
 
     def train(self, n, size=100, pace_s=0.0, side="a", lossy=False):
         """What became of n datagrams of `size` octets of payload, pace_s apart."""

@@ -41,7 +41,8 @@ static int filter_read(void *owner, struct nlmsghdr *h)
 {
 	struct looking *l = owner;
 	const struct tcmsg *header = nlmsg_data(h);
-	if (h->nlmsg_type != RTM_NEWTFILTER || nlmsg_datalen(h) < (int)sizeof(*header) || header->tcm_ifindex != (int)l->ifindex)
+	if (h->nlmsg_type != RTM_NEWTFILTER || nlmsg_datalen(h) < (int)sizeof(*header) ||
+	    header->tcm_ifindex != (int)l->ifindex)
 		return 0;
 	bool ours = TC_H_MAJ(header->tcm_info) >> 16 == l->ours;
 	l->has_ours = l->has_ours || ours;

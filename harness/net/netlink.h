@@ -21,8 +21,8 @@ enum {
 /* protocol: NETLINK_ROUTE, NETLINK_SOCK_DIAG, NETLINK_NETFILTER. ns NULL: our own namespace. -ENOMEM, -EPERM, ... */
 int netlink_open(const struct netns *ns, int protocol, struct netlink **ret_netlink, struct err *e);
 /*
- * For undos, whose words name the namespace: as for netns_open_same, or "-" for our own. 1: it is gone, and with it what was
- * to be undone. 0, or a negative errno.
+ * For undos, whose words name the namespace: as for netns_open_same, or "-" for our own. 1: it is gone, and with it
+ * what was to be undone. 0, or a negative errno.
  */
 int netlink_open_named(const char *netns, int protocol, struct netlink **ret_netlink);
 /* NULL is fine. */

@@ -28,9 +28,9 @@ int netns_new(const char *name, struct netns *ret_ns, struct err *e);
 /* A name under NETNS_FOLDER, a path (with a slash), "pid:123", or NULL: our own. -ENOENT, -EINVAL, with a sentence. */
 int netns_open(const char *text, struct netns *ret_ns, struct err *e);
 /*
- * For undos: "TEXT@INODE", the namespace of that inode (netns_id), which TEXT led to when this was written. When it leads
- * elsewhere or nowhere by now (a process number was given to another, a container's first process ended) it is looked
- * for among the namespaces of the processes that live. Without @INODE as netns_open. -ENOENT: it is gone.
+ * For undos: "TEXT@INODE", the namespace of that inode (netns_id), which TEXT led to when this was written. When it
+ * leads elsewhere or nowhere by now (a process number was given to another, a container's first process ended) it is
+ * looked for among the namespaces of the processes that live. Without @INODE as netns_open. -ENOENT: it is gone.
  */
 int netns_open_same(const char *text, struct netns *ret_ns);
 /* Gives the descriptor back; a named one stays. Safe on {.fd = -1}. */

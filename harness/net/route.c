@@ -45,7 +45,8 @@ static int route_read(void *owner, struct nlmsghdr *h)
 	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*header), a, RTA_MAX, NULL) < 0)
 		return 0;
 	const unsigned index = s->to->interface.index;
-	bool ours = (a[RTA_OIF] && nla_get_u32(a[RTA_OIF]) == index) || (a[RTA_MULTIPATH] && is_a_way(a[RTA_MULTIPATH], index));
+	bool ours = (a[RTA_OIF] && nla_get_u32(a[RTA_OIF]) == index) ||
+		    (a[RTA_MULTIPATH] && is_a_way(a[RTA_MULTIPATH], index));
 	if (!ours || header->rtm_table == RT_TABLE_LOCAL || header->rtm_protocol == RTPROT_KERNEL ||
 	    (header->rtm_flags & RTM_F_CLONED) || header->rtm_type != RTN_UNICAST)
 		return 0;

@@ -28,8 +28,8 @@ struct interface_saved {
 
 /*
  * What could not be put back is refused with a sentence: -EOPNOTSUPP for a route of several ways (multipath) or by a
- * nexthop object, -EMSGSIZE for one that is too large to be kept, -ENOSPC for more than ROUTES_MAX, or as many addresses
- * as INTERFACE_ADDRESSES_MAX. -ENODEV.
+ * nexthop object, -EMSGSIZE for one that is too large to be kept, -ENOSPC for more than ROUTES_MAX, or as many
+ * addresses as INTERFACE_ADDRESSES_MAX. -ENODEV.
  */
 int interface_save(struct netlink *nl, const char *name, struct interface_saved *ret_saved, struct err *e);
 void interface_saved_fini(struct interface_saved *s);
