@@ -142,7 +142,7 @@ static void on_late(void *owner)
 int command_start(struct command_run *c, struct loop *l, const struct command_spec *spec,
 		  void (*on_done)(void *owner, const struct command_result *result), void *owner, struct err *e)
 {
-	int output, r;
+	int output = -1, r;
 	command_stop(c);
 	*c = (struct command_run){.loop = l, .on_done = on_done, .owner = owner};
 	c->pid = begin(spec, &output);

@@ -38,8 +38,8 @@ static int where_write(const char *netns, const struct netns *opened, char where
 {
 	static const char self[] = "/proc/self/";
 	char path[PATH_MAX];
-	dev_t device, own_device;
-	ino_t inode, own_inode;
+	dev_t device = 0, own_device = 0;
+	ino_t inode = 0, own_inode = 0;
 	int len, r = netns_id(opened, &device, &inode);
 	if (r == 0)
 		r = netns_id(NULL, &own_device, &own_inode);

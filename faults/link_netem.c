@@ -26,7 +26,7 @@ static int on_start(struct fault_run *run, struct err *e)
 	struct link_netem *s = run->state;
 	struct netem alone = {0};
 	struct buf text CLEANUP(buf_fini) = {0};
-	struct links l;
+	struct links l = {.n = 0};
 	int r = run->fault->link->netem(run->options, &alone, e);
 	if (r == 0)
 		r = links_find(run->site, run->site->link_direction, &l, e);

@@ -15,7 +15,7 @@
 
 static void undo_until(struct steps *s, const struct step *before)
 {
-	while (s->last != before) {
+	while (s->last && s->last != before) {
 		struct step *step = s->last;
 		s->last = step->before;
 		step->undo(step);

@@ -2,8 +2,6 @@
  * The kernel's network emulator with every parameter it has: for those who know tc-netem(8), and for what no other
  * fault has: slots by a distribution, link cells, the limit of the queue.
  */
-#include <string.h>
-
 #include "faults/link.h"
 
 struct netem_options {
@@ -104,12 +102,8 @@ static int check(const void *options, struct err *e)
 /* It has a word on everything: nothing else may be at work beside it. */
 static int add_netem(const void *options, struct netem *merged, struct err *e)
 {
-	static const struct netem none;
 	const struct netem before = *merged;
-	struct netem rest = before;
-	rest.has_seed = false;
-	rest.seed = 0;
-	if (memcmp(&rest, &none, sizeof(none)) != 0)
+	if (!netem_is_none(&before))
 		return err_set(e, EINVAL, "netem sets everything: another link fault is at work on the interface");
 	*merged = netem_of(options);
 	merged->has_seed = before.has_seed;

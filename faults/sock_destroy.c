@@ -56,7 +56,7 @@ static int kill_all(struct fault_run *run, struct err *e)
 	struct sock_match m = {.port = (uint16_t)o->port, .local_port = (uint16_t)o->local_port,
 			       .remote_port = (uint16_t)o->remote_port, .has_remote = o->remote != NULL,
 			       .chosen = chosen, .owner = run};
-	struct links l;
+	struct links l = {.n = 0};
 	int r = o->remote ? sock_match_address(o->remote, m.remote, e) : 0;
 	if (r == 0)
 		r = links_find(run->site, LINK_FROM, &l, e);

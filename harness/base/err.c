@@ -16,7 +16,7 @@ static void drop_cut_character(char text[ERR_TEXT_MAX])
 		text[bad] = 0;
 }
 
-int err_set(struct err *e, int code, const char *fmt, ...)
+int (err_set)(struct err *e, int code, const char *fmt, ...)
 {
 	if (e) {
 		va_list ap;

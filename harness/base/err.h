@@ -21,6 +21,10 @@ struct err {
  * may be NULL.
  */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__
+/* What the analyzer cannot see from outside: that the result is below 0. */
+#define err_set(...) __extension__({ int below_ = err_set(__VA_ARGS__); below_ < 0 ? below_ : -1; })
+#endif
 
 /* Ownership leaves a self-cleaning local: the variable is NULL (-1) afterwards. */
 #define TAKE_PTR(p) __extension__({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })

@@ -263,7 +263,8 @@ static int list_descriptors(pid_t pid, long **ret_list, size_t *ret_n)
 		list[n++] = strtol(entry->d_name, NULL, 10);
 	}
 	closedir(d);
-	qsort(list, n, sizeof(*list), compare_numbers);
+	if (n > 0)
+		qsort(list, n, sizeof(*list), compare_numbers);
 	*ret_list = list;
 	*ret_n = n;
 	return 0;

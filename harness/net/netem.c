@@ -38,6 +38,18 @@ static const struct {
 	{"corrupt correlation", offsetof(struct netem, corrupt_correlation)},
 };
 
+bool netem_is_none(const struct netem *n)
+{
+	bool none = !n->delay_ns && !n->jitter_ns && n->distribution == NETEM_UNIFORM && !n->keep_order &&
+		    n->loss_model == NETEM_LOSS_RANDOM && !n->reorder_gap && !n->ecn && !n->limit;
+	none = none && !n->rate && !n->packet_overhead && !n->cell_size && !n->cell_overhead;
+	none = none && !n->slot.min_delay_ns && !n->slot.max_delay_ns && n->slot.distribution == NETEM_UNIFORM &&
+	       !n->slot.delay_ns && !n->slot.jitter_ns && !n->slot.max_packets && !n->slot.max_octets;
+	for (size_t i = 0; i < ARRAY_LEN(shares); i++)
+		none = none && *(const double *)((const char *)n + shares[i].offset) <= 0;
+	return none;
+}
+
 static int shares_check(const struct netem *n, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(shares); i++) {

@@ -78,6 +78,8 @@ struct netem {
 #define NETEM_RATE_MAX UINT64_C(1250000000000)     /* 10 Tbit/s */
 enum { NETEM_TABLE_LEN = 4096, NETEM_LIMIT_DEFAULT = 1000, NETEM_LIMIT_MAX = 100000000, NETEM_HEADER_MAX = 65535 };
 
+/* It changes nothing: all is zero, but for the seed. */
+bool netem_is_none(const struct netem *n);
 /* 0, or -EINVAL with what does not fit and why. */
 int netem_check(const struct netem *n, struct err *e);
 /* The limit that is set for n: its own, or enough for what is under way at its rate (unknown: 10 Gbit/s) and delay. */
