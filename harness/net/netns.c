@@ -181,8 +181,8 @@ int netns_open(const char *text, struct netns *ret_ns, struct err *e)
 
 static bool has_inode(const struct netns *ns, unsigned long long inode)
 {
-	dev_t device;
-	ino_t now;
+	dev_t device = 0;
+	ino_t now = 0;
 	return netns_id(ns, &device, &now) == 0 && now == inode;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { THREAD_GONE_MS = 100 };
 
 struct spawning {
 	const char *const *argv;
@@ -125,6 +128,17 @@ static int refused(int error, struct err *e)
 	}
 }
 
+/* A thread that was joined may be in the kernel for a moment longer: then it is one too many. */
+static int unshare_user(void)
+{
+	int r = unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
+	for (int i = 0; r == -EINVAL && i < THREAD_GONE_MS; i++) {
+		poll(NULL, 0, 1);
+		r = unshare(CLONE_NEWUSER) < 0 ? -errno : 0;
+	}
+	return r;
+}
+
 int netns_become_root(struct err *e)
 {
 	char uid_map[64], gid_map[64];
@@ -132,8 +146,9 @@ int netns_become_root(struct err *e)
 		return 0;
 	snprintf(uid_map, sizeof(uid_map), "0 %u 1", (unsigned)geteuid());
 	snprintf(gid_map, sizeof(gid_map), "0 %u 1", (unsigned)getegid());
-	if (unshare(CLONE_NEWUSER) < 0)
-		return refused(-errno, e);
+	int error = unshare_user();
+	if (error < 0)
+		return refused(error, e);
 	/* Without "deny" the kernel lets nobody but root map groups; kernels before 3.19 have no such file. */
 	write_once("/proc/self/setgroups", "deny");
 	int r = write_once("/proc/self/uid_map", uid_map);
