@@ -35,6 +35,7 @@ struct init_found {
 	const char *deflate;           /* how it answered an offer of permessage-deflate, made printable */
 	int absent_status;             /* of a path that should not exist */
 	int origin_status;             /* of an Origin that nobody allows; 101: it is let in */
+	int origin_status_echo;        /* the same at `echo_url` */
 	const char *id_header;         /* a field that names the connection: another value each time */
 	const char *dialect;           /* a built-in one that it speaks */
 	const char *dialect_proof;     /* what shows it, a clause */

@@ -61,6 +61,36 @@ static void all_offers(struct init *in, struct offers *o)
 		add_offer(o, other_subprotocols[i]);
 }
 
+/* Where in the offers; their number: nowhere. */
+static size_t find_offer(const struct offers *o, const char *name)
+{
+	size_t at = 0;
+	while (name && at < o->n && strcmp(o->names[at], name) != 0)
+		at++;
+	return name ? at : o->n;
+}
+
+static void keep_offer(struct init *in, struct offers *o, size_t at)
+{
+	in->found.subprotocols[in->found.n_subprotocols++] = o->names[at];
+	o->names[at] = o->names[--o->n];
+}
+
+/* All at once: the server chooses, again and again, until it takes none of the rest. */
+static void offer_lists(struct init *in, struct offers *o)
+{
+	while (o->n && in->found.n_subprotocols < INIT_SUBPROTOCOLS_MAX) {
+		struct buf list CLEANUP(buf_fini) = {0};
+		buf_init(&list, OFFER_MAX);
+		for (size_t i = 0; i < o->n; i++)
+			buf_printf(&list, "%s%s", i ? ", " : "", o->names[i]);
+		size_t at = find_offer(o, offer(in, buf_cstr(&list)));
+		if (at == o->n)
+			return;
+		keep_offer(in, o, at);
+	}
+}
+
 void init_look_subprotocols(struct init *in)
 {
 	static const char made_up[] = "wsquall-init-made-up";
@@ -68,21 +98,14 @@ void init_look_subprotocols(struct init *in)
 	struct offers o = {.n = 0};
 	const char *took = offer(in, made_up);
 	f->any_subprotocol = took && strcmp(took, made_up) == 0;
+	if (f->any_subprotocol)
+		return;
 	all_offers(in, &o);
-	while (!f->any_subprotocol && o.n && f->n_subprotocols < INIT_SUBPROTOCOLS_MAX) {
-		struct buf list CLEANUP(buf_fini) = {0};
-		size_t at = 0;
-		buf_init(&list, OFFER_MAX);
-		for (size_t i = 0; i < o.n; i++)
-			buf_printf(&list, "%s%s", i ? ", " : "", o.names[i]);
-		took = offer(in, buf_cstr(&list));
-		while (took && at < o.n && strcmp(o.names[at], took) != 0)
-			at++;
-		if (!took || at == o.n)
-			return;
-		f->subprotocols[f->n_subprotocols++] = took;
-		o.names[at] = o.names[--o.n];
-	}
+	offer_lists(in, &o);
+	/* Some servers understand no list. */
+	for (size_t i = 0; f->n_subprotocols == 0 && i < o.n; i++)
+		if (find_offer(&o, offer(in, o.names[i])) == i)
+			keep_offer(in, &o, i);
 }
 
 /* --- dialects --- */

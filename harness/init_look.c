@@ -222,12 +222,20 @@ int init_look_plain(struct init *in, struct err *e)
 void init_look_refusals(struct init *in)
 {
 	struct init_visit absent = {.target = "/wsquall-init-no-such-path"}, origin = {.origin = "https://wsquall-init.invalid"};
-	struct init_visit deflate = {.extensions = "permessage-deflate; client_max_window_bits"};
+	struct init_visit echo = {.origin = origin.origin}, deflate = {.extensions = "permessage-deflate; client_max_window_bits"};
 	struct span answer;
 	init_visit_run(in, &absent);
 	in->found.absent_status = absent.status;
 	init_visit_run(in, &origin);
 	in->found.origin_status = origin.status;
+	/* Cases go to the echo, which may have another policy. */
+	in->found.origin_status_echo = origin.status;
+	if (in->found.echo && strcmp(in->found.echo_url, in->target.url.target) != 0) {
+		echo.target = in->found.echo_url;
+		init_visit_run(in, &echo);
+		in->found.origin_status_echo = echo.status;
+		init_visit_fini(&echo);
+	}
 	init_visit_run(in, &deflate);
 	if (deflate.status == 101 && handshake_reply_count(&deflate.conn.reply, "Sec-WebSocket-Extensions", &answer))
 		in->found.deflate = init_printable(in, answer);

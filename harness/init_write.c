@@ -95,6 +95,19 @@ static void write_echo(struct init *in, struct buf *b)
 		buf_printf(b, "# Our Close 1000 was not answered by a Close, which RFC 6455 5.5.1 demands.\n");
 }
 
+static void write_origins(const struct init_found *f, struct buf *b)
+{
+	if (f->origin_status >= 400 && f->origin_status_echo >= 400)
+		buf_printf(b, "# That Origin was refused with HTTP %d; which one is allowed?\n"
+			   "origins: {forbidden: \"https://wsquall-init.invalid\"}   # allowed: \"https://chat.example\"\n", f->origin_status);
+	else if (f->origin_status >= 400)
+		buf_printf(b, "# An Origin that nobody can have allowed was refused with HTTP %d, but not by the echo, where the cases go.\n"
+			   "# origins: {allowed: \"https://chat.example\", forbidden: \"https://evil.example\"}\n", f->origin_status);
+	else
+		buf_printf(b, "# An Origin that nobody can have allowed was let in: any page may connect with its visitor's cookies. If that is not meant:\n"
+			   "# origins: {allowed: \"https://chat.example\", forbidden: \"https://evil.example\"}\n");
+}
+
 static void write_handshake(struct init *in, struct buf *b)
 {
 	const struct init_found *f = &in->found;
@@ -115,12 +128,7 @@ static void write_handshake(struct init *in, struct buf *b)
 			   "paths: {absent: /wsquall-init-no-such-path}\n", f->absent_status);
 	else
 		buf_printf(b, "# Any path seems to be taken. Also possible: protected, redirect, text_only, other.\n# paths: {absent: /no-such-path}\n");
-	if (f->origin_status >= 400)
-		buf_printf(b, "# That Origin was refused with HTTP %d; which one is allowed?\n"
-			   "origins: {forbidden: \"https://wsquall-init.invalid\"}   # allowed: \"https://chat.example\"\n", f->origin_status);
-	else
-		buf_printf(b, "# An Origin that nobody can have allowed was let in: any page may connect with its visitor's cookies. If that is not meant:\n"
-			   "# origins: {allowed: \"https://chat.example\", forbidden: \"https://evil.example\"}\n");
+	write_origins(f, b);
 }
 
 static void write_dialect(struct init *in, struct buf *b)
@@ -129,6 +137,9 @@ static void write_dialect(struct init *in, struct buf *b)
 	buf_printf(b, "\n# The application's protocol: how clients subscribe, publish and resume. Chaos scenarios and load need it.\n");
 	if (f->dialect)
 		buf_printf(b, "# Found by speaking it: %s.\ndialect: %s\n", f->dialect_proof, f->dialect);
+	else if (f->echo && strcmp(f->echo_url, in->target.url.target) == 0)
+		buf_printf(b, "# Not looked for: this URL sends everything back. Name the URL of the service as `url`, or write it here.\n"
+			   "# dialect: ./my-dialect.yaml\n");
 	else
 		buf_printf(b, "# None of the built-in ones (`wsquall list dialects`) was understood; docs/adding-a-dialect.md tells how to write one.\n"
 			   "# dialect: ./my-dialect.yaml\n");
