@@ -228,7 +228,7 @@ bool session_cursor(const struct session *s, uint32_t channel, uint64_t *ret_seq
 	if (!ch)
 		return false;
 	const struct session_position *p = s->dialect->cursor_of_connection ? &s->position : &ch->position;
-	if (!p->has_seq && !p->cursor.set)
+	if (s->dialect->cursor == DIALECT_CURSOR_NONE || (!p->has_seq && !p->cursor.set))
 		return false;
 	*ret_seq = p->seq;
 	*ret_epoch = buf_span(&p->epoch.text);
