@@ -15,6 +15,7 @@ import rig
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(rig.PROGRAM or "").parent
 RIGS = ("test_space.h", "test_link_rig.h")  # of tests in network namespaces
+MODULES = ("sch_netem", "sch_ingress", "cls_u32", "act_mirred", "ifb", "veth", "bridge", "nf_tables", "nft_reject_inet")
 HANG_S = 400
 AT_ONCE = 4  # they mostly wait
 # Each with a network and a /run of its own: they look for what they have left.
@@ -37,7 +38,13 @@ def unit(name, user):
     return f"{passed[1]} tests" + (f", skipped: {why}" if skipped else "")
 
 
+def load_modules():
+    """Before several ask for the same at once: busybox takes a module that another is just loading for loaded."""
+    subprocess.run(["modprobe", "-a", *MODULES], stdin=subprocess.DEVNULL, check=True)
+
+
 def main():
+    load_modules()
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         for source in sorted([*ROOT.glob("harness/net/test_*.c"), *ROOT.glob("faults/test_*.c")]):
             text = source.read_text()
