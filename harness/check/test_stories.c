@@ -14,11 +14,32 @@ static const struct story_case delivery_cases[] = {
 static const struct story_case order_cases[] = {
 #include "harness/check/stories_order.def"
 };
+static const struct story_case sequence_cases[] = {
+#include "harness/check/stories_sequence.def"
+};
 static const struct story_case resume_cases[] = {
 #include "harness/check/stories_resume.def"
 };
-static const struct story_case sequence_cases[] = {
-#include "harness/check/stories_sequence.def"
+static const struct story_case close_codes_cases[] = {
+#include "harness/check/stories_close_codes.def"
+};
+static const struct story_case heartbeat_cases[] = {
+#include "harness/check/stories_heartbeat.def"
+};
+static const struct story_case backpressure_cases[] = {
+#include "harness/check/stories_backpressure.def"
+};
+static const struct story_case recovery_cases[] = {
+#include "harness/check/stories_recovery.def"
+};
+static const struct story_case restart_cases[] = {
+#include "harness/check/stories_restart.def"
+};
+static const struct story_case convergence_cases[] = {
+#include "harness/check/stories_convergence.def"
+};
+static const struct story_case coverage_cases[] = {
+#include "harness/check/stories_coverage.def"
 };
 
 #define CHECKER(name) \

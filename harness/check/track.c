@@ -308,7 +308,7 @@ static void on_fault(struct track *t, const struct event *e)
 	uint32_t connection = e->connection ? e->connection : t->client->connection;
 	t->client->hit = connection;
 	for (size_t i = 0; i < ARRAY_LEN(tampering); i++)
-		if (strcmp(name, tampering[i]) == 0)
+		if (strncmp(name, tampering[i], strlen(tampering[i])) == 0) /* a second one is told apart behind its name */
 			t->client->tampered = connection;
 }
 

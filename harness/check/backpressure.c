@@ -1,0 +1,188 @@
+/*
+ * Slow consumers: the others do not notice, memory stays bounded, and the target does something about them and says so.
+ * Slow is whom a fault hit. Delivery time is from publish to arrival, both on our clock.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/base/hist.h"
+#include "harness/check/check.h"
+#include "harness/check/track.h"
+
+enum {
+	NODES_MAX = 64,
+	METRIC_SAMPLES_MIN = 5,    /* of one node, to say how it grows */
+};
+
+static const char ISOLATED[] = "backpressure.isolated", BOUNDED[] = "backpressure.bounded",
+		  POLICY[] = "backpressure.policy";
+static const char *const checks[] = {ISOLATED, BOUNDED, POLICY, NULL};
+
+struct backpressure_options {
+	uint64_t p99_ms, times;
+	const char *metric;
+	uint64_t growth;
+	uint64_t code, closed;
+};
+
+/* A straight line through samples, by sums; times count from the first one, in seconds. */
+struct line {
+	uint64_t n;
+	double from_s, to_s, t, v, tt, tv;
+};
+
+struct backpressure {
+	struct hist calm, stormy;
+	struct line lines[NODES_MAX];
+	uint64_t closed, logs, late_us;
+	bool hurt;                 /* a fault was in force */
+};
+
+static bool is_fast(const struct track *t)
+{
+	return t->client->hit == 0 || t->client->hit != t->client->connection;
+}
+
+static void on_deliver(struct check_run *run, const struct event *e)
+{
+	struct backpressure *b = check_state(run);
+	struct track *t = check_track(run);
+	/* What was published before the subscription was confirmed is replayed: it is late by nature. */
+	if (!t->fresh || e->replay || e->sent_us < t->sub->ok_us || e->sent_us > e->at_us || !is_fast(t))
+		return;
+	if (t->n_faults)
+		hist_record(&b->stormy, e->at_us - e->sent_us);
+	else if (t->phase <= TRACK_WARM)
+		hist_record(&b->calm, e->at_us - e->sent_us);
+}
+
+static void on_metric(struct check_run *run, const struct event *e)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	if (!e->text || strcmp(e->text, o->metric) != 0 || e->node >= NODES_MAX || !check_track(run)->n_faults)
+		return;
+	struct line *l = &b->lines[e->node];
+	double at_s = (double)e->at_us / 1e6;
+	if (!l->n++)
+		l->from_s = at_s;
+	double t = at_s - l->from_s;
+	l->to_s = at_s;
+	l->t += t;
+	l->v += e->value;
+	l->tt += t * t;
+	l->tv += t * e->value;
+}
+
+static void backpressure_event(struct check_run *run, const struct event *e)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	struct track *t = check_track(run);
+	b->hurt |= t->n_faults > 0;
+	if (e->kind == EVENT_DELIVER && t->pair)
+		on_deliver(run, e);
+	else if (e->kind == EVENT_METRIC)
+		on_metric(run, e);
+	else if (e->kind == EVENT_LAG && t->n_faults && e->value * 1000 > (double)b->late_us)
+		b->late_us = (uint64_t)(e->value * 1000);
+	else if (e->kind == EVENT_LOG && e->type == EVENT_OK) {
+		b->logs++;
+		b->closed += o->code ? e->code == (int)o->code : e->text && strcmp(e->text, "slow") == 0;
+	}
+}
+
+static void judge_isolated(struct check_run *run)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	uint64_t p99 = hist_percentile(&b->stormy, 99), warm = hist_percentile(&b->calm, 99);
+	check_samples(run, ISOLATED, hist_count(&b->stormy));
+	check_note(run, ISOLATED, "p99 of the others %.1f ms, %.1f ms before", (double)p99 / 1000, (double)warm / 1000);
+	bool late = p99 > o->p99_ms * 1000, slower = o->times && warm && p99 > o->times * warm;
+	if ((late || slower) && b->late_us * 2 > p99)
+		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
+	else if (late)
+		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.0f ms for a message (p99)", (double)p99 / 1000);
+	else if (slower)
+		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.1f ms for a message (p99), before it was %.1f ms",
+			   (double)p99 / 1000, (double)warm / 1000);
+}
+
+static void judge_bounded(struct check_run *run)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	for (uint32_t node = 0; node < NODES_MAX; node++) {
+		const struct line *l = &b->lines[node];
+		double n = (double)l->n, spread = n * l->tt - l->t * l->t;
+		if (l->n < METRIC_SAMPLES_MIN || spread <= 0)
+			continue;
+		double slope = (n * l->tv - l->t * l->v) / spread, grown = slope * (l->to_s - l->from_s);
+		check_samples(run, BOUNDED, l->n);
+		check_note(run, BOUNDED, "%s grew by %.1f MiB", o->metric, grown / 1048576);
+		if (grown > (double)o->growth)
+			check_fail(run, BOUNDED, NULL, "%s of node %u grew by %.1f MiB in %.0f s while some were slow", o->metric, node,
+				   grown / 1048576, l->to_s - l->from_s);
+	}
+}
+
+static void backpressure_end(struct check_run *run)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	judge_isolated(run);
+	judge_bounded(run);
+	if (!b->logs)
+		check_unknown(run, POLICY, "the target's log was not read");
+	if (!b->logs || !b->hurt)
+		return;
+	check_samples(run, POLICY, 1);
+	check_note(run, POLICY, "%llu slow consumers closed and logged", (unsigned long long)b->closed);
+	if (b->closed < o->closed)
+		check_fail(run, POLICY, NULL, "the log tells of %llu slow consumers that were closed, at least %llu were expected",
+			   (unsigned long long)b->closed, (unsigned long long)o->closed);
+}
+
+static int backpressure_start(struct check_run *run, struct err *e)
+{
+	struct backpressure *b = check_state(run);
+	(void)e;
+	hist_init(&b->calm);
+	hist_init(&b->stormy);
+	return 0;
+}
+
+static void backpressure_stop(struct check_run *run)
+{
+	struct backpressure *b = check_state(run);
+	hist_fini(&b->calm);
+	hist_fini(&b->stormy);
+}
+
+#define ROW(opt_name, field, opt_type, ...) \
+	{.name = (opt_name), .type = (opt_type), .offset = offsetof(struct backpressure_options, field), ##__VA_ARGS__}
+static const struct opt options[] = {
+	ROW("p99", p99_ms, OPT_DURATION, .def = "1s", .min = 1, .max = INT64_MAX,
+	    .help = "longest delivery time of the clients that are not slow, at the 99th percentile"),
+	ROW("times", times, OPT_U64, .help = "and how many times that of the phase before the fault; 0: any"),
+	ROW("metric", metric, OPT_STRING, .def = "process_resident_memory_bytes", .help = "sample of the target's metrics that must not grow"),
+	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX, .help = "how much it may grow while a fault is in force"),
+	ROW("code", code, OPT_U64, .max = 4999,
+	    .help = "close code of slow consumers in the log; 0: lines that the target file calls `slow` count"),
+	ROW("closed", closed, OPT_U64, .def = "1", .help = "how many the log must tell at least"),
+	{0},
+};
+
+const struct checker checker_backpressure = {
+	.name = "backpressure",
+	.about = "slow consumers hurt nobody else, take no memory without bound, and are dealt with",
+	.checks = checks,
+	.options = options,
+	.options_size = sizeof(struct backpressure_options),
+	.state_size = sizeof(struct backpressure),
+	.start = backpressure_start,
+	.event = backpressure_event,
+	.end = backpressure_end,
+	.stop = backpressure_stop,
+};

@@ -1,0 +1,204 @@
+/*
+ * What a node does when it is told to end: its readiness falls first, then it says goodbye to everybody, and not to all
+ * in the same moment. Closes with 1001 or 1012 are such goodbyes; they come in bursts, one for each node.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/check/check.h"
+#include "harness/check/slots.h"
+#include "harness/check/track.h"
+
+enum {
+	BURST_GAP_MS = 2000,       /* quiet between two bursts */
+	BURST_MIN = 20,            /* fewer make no herd */
+	WINDOW_MS = 100,
+	READY_DOUBT_MS = 500,      /* readiness is asked for from outside: it may have fallen this much before it is seen */
+	GOING_AWAY = 1001, SERVICE_RESTART = 1012,
+};
+
+static const char DRAIN[] = "restart.drain", HERD[] = "restart.herd", READY_FIRST[] = "restart.ready_first";
+static const char *const checks[] = {DRAIN, HERD, READY_FIRST, NULL};
+
+struct restart_options {
+	double peak;
+};
+
+/* Faults that tell a process to end, and give it time. */
+static const char *const ending[] = {"rolling_restart", "terminate"};
+
+struct burst {
+	uint64_t *at_us;
+	size_t n, cap;
+	const char *what;
+};
+
+struct restart {
+	struct burst closes, returns;
+	struct slots told;         /* by client: it was told to go, and has not come back */
+	uint64_t unready;          /* nodes, one bit each */
+	bool watched;              /* readiness is known at all */
+	uint64_t doubt_us;         /* a burst began while everybody was ready; 0: none */
+	uint64_t doubt_client;
+};
+
+static bool only_endings(const struct track *t)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < t->n_faults; i++)
+		for (size_t k = 0; k < ARRAY_LEN(ending); k++)
+			n += strncmp(t->faults[i], ending[k], strlen(ending[k])) == 0;
+	return n && n == t->n_faults;
+}
+
+/* The largest share of a burst that lies within one window. */
+static void judge_burst(struct check_run *run, struct burst *b)
+{
+	const struct restart_options *o = check_options(run);
+	size_t most = 0, from = 0;
+	if (b->n >= BURST_MIN) {
+		for (size_t i = 0; i < b->n; i++) {
+			while (b->at_us[i] - b->at_us[from] > WINDOW_MS * 1000)
+				from++;
+			most = i + 1 - from > most ? i + 1 - from : most;
+		}
+		check_samples(run, HERD, b->n);
+		if ((double)most > o->peak * (double)b->n)
+			check_fail(run, HERD, NULL, "%zu of %zu %s came within %d ms", most, b->n, b->what, WINDOW_MS);
+	}
+	b->n = 0;
+}
+
+static void add(struct check_run *run, struct burst *b, uint64_t at_us)
+{
+	if (b->n && at_us - b->at_us[b->n - 1] > BURST_GAP_MS * 1000)
+		judge_burst(run, b);
+	if (b->n == b->cap) {
+		size_t cap = b->cap ? b->cap * 2 : 64;
+		uint64_t *more = realloc(b->at_us, cap * sizeof(*more));
+		if (!more)
+			return;
+		b->at_us = more;
+		b->cap = cap;
+	}
+	b->at_us[b->n++] = at_us;
+}
+
+static void goodbye(struct check_run *run, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	bool first = s->closes.n == 0 || e->at_us - s->closes.at_us[s->closes.n - 1] > BURST_GAP_MS * 1000;
+	bool *told = slots_get(&s->told, e->client, sizeof(*told));
+	add(run, &s->closes, e->at_us);
+	if (told)
+		*told = true;
+	if (!first || !s->watched)
+		return;
+	if (s->unready) {
+		check_samples(run, READY_FIRST, 1);
+	} else {
+		s->doubt_us = e->at_us;
+		s->doubt_client = e->client;
+	}
+}
+
+static void settle_doubt(struct check_run *run, const struct event *at)
+{
+	struct restart *s = check_state(run);
+	if (!s->doubt_us || check_track(run)->now_us <= s->doubt_us + READY_DOUBT_MS * 1000)
+		return;
+	check_samples(run, READY_FIRST, 1);
+	check_fail_of(run, READY_FIRST, at, (uint32_t)s->doubt_client, 0,
+		      "connections were closed while every node still said that it was ready");
+	s->doubt_us = 0;
+}
+
+static void on_end(struct check_run *run, const struct event *e)
+{
+	bool polite = e->by == END_BY_SERVER && (e->code == GOING_AWAY || e->code == SERVICE_RESTART);
+	if (polite)
+		goodbye(run, e);
+	if (e->by == END_BY_CLIENT || !only_endings(check_track(run)))
+		return;
+	check_samples(run, DRAIN, 1);
+	if (e->by == END_BY_NETWORK)
+		check_fail(run, DRAIN, e, "client %u was cut off without a Close", e->client);
+	else if (!polite)
+		check_fail(run, DRAIN, e, "client %u was closed with %d instead of 1001 or 1012", e->client, e->code);
+}
+
+static void on_node(struct check_run *run, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	uint64_t bit = (uint64_t)1 << (e->node % 64);
+	s->watched = true;
+	if (e->value != 0) {
+		s->unready &= ~bit;
+		return;
+	}
+	s->unready |= bit;
+	s->doubt_us = 0; /* it may have been first; settle_doubt() came before this */
+}
+
+static void restart_event(struct check_run *run, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	struct track *t = check_track(run);
+	settle_doubt(run, e);
+	if (e->kind == EVENT_NODE) {
+		on_node(run, e);
+	} else if (e->kind == EVENT_END && t->ended) {
+		on_end(run, e);
+	} else if (e->kind == EVENT_CONNECT && e->type == EVENT_INVOKE && e->client < s->told.n) {
+		bool *told = slots_get(&s->told, e->client, sizeof(*told));
+		if (*told)
+			add(run, &s->returns, e->at_us);
+		*told = false;
+	}
+}
+
+static int restart_start(struct check_run *run, struct err *e)
+{
+	struct restart *s = check_state(run);
+	(void)e;
+	s->closes.what = "closes of a drain";
+	s->returns.what = "reconnects after a drain";
+	return 0;
+}
+
+static void restart_end(struct check_run *run)
+{
+	struct restart *s = check_state(run);
+	judge_burst(run, &s->closes);
+	judge_burst(run, &s->returns);
+	settle_doubt(run, NULL);
+	if (!s->watched)
+		check_unknown(run, READY_FIRST, "nobody watched the readiness of the nodes");
+}
+
+static void restart_stop(struct check_run *run)
+{
+	struct restart *s = check_state(run);
+	free(s->closes.at_us);
+	free(s->returns.at_us);
+	slots_fini(&s->told);
+}
+
+static const struct opt options[] = {
+	{.name = "peak", .type = OPT_PERCENT, .offset = offsetof(struct restart_options, peak), .def = "50%",
+	 .help = "largest share of a drain's closes, and of the reconnects after it, that may come within 100 ms"},
+	{0},
+};
+
+const struct checker checker_restart = {
+	.name = "restart",
+	.about = "a node that ends says so first, says goodbye to everybody, and spreads it",
+	.checks = checks,
+	.options = options,
+	.options_size = sizeof(struct restart_options),
+	.state_size = sizeof(struct restart),
+	.start = restart_start,
+	.event = restart_event,
+	.end = restart_end,
+	.stop = restart_stop,
+};
