@@ -103,9 +103,11 @@ static void judge_isolated(struct check_run *run)
 	if ((late || slower) && b->late_us * 2 > p99)
 		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
 	else if (late)
-		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.0f ms for a message (p99)", (double)p99 / 1000);
+		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.0f ms for a message (p99)",
+			(double)p99 / 1000);
 	else if (slower)
-		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.1f ms for a message (p99), before it was %.1f ms",
+		check_fail(run, ISOLATED, NULL,
+			"while some were slow, the others waited %.1f ms for a message (p99), before it was %.1f ms",
 			   (double)p99 / 1000, (double)warm / 1000);
 }
 
@@ -166,8 +168,10 @@ static const struct opt options[] = {
 	ROW("p99", p99_ms, OPT_DURATION, .def = "1s", .min = 1, .max = INT64_MAX,
 	    .help = "longest delivery time of the clients that are not slow, at the 99th percentile"),
 	ROW("times", times, OPT_U64, .help = "and how many times that of the phase before the fault; 0: any"),
-	ROW("metric", metric, OPT_STRING, .def = "process_resident_memory_bytes", .help = "sample of the target's metrics that must not grow"),
-	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX, .help = "how much it may grow while a fault is in force"),
+	ROW("metric", metric, OPT_STRING, .def = "process_resident_memory_bytes",
+		.help = "sample of the target's metrics that must not grow"),
+	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX,
+		.help = "how much it may grow while a fault is in force"),
 	ROW("code", code, OPT_U64, .max = 4999,
 	    .help = "close code of slow consumers in the log; 0: lines that the target file calls `slow` count"),
 	ROW("closed", closed, OPT_U64, .def = "1", .help = "how many the log must tell at least"),

@@ -110,11 +110,11 @@ static void judge(struct check_run *run, const struct event *e, const struct end
 	const struct close_options *o = check_options(run);
 	check_samples(run, SERVER, 1);
 	if (!agrees(o, d))
-		check_fail_of(run, SERVER, e, d->client, 0, "client %u saw code %d (%s, by the %s), the log says %d", d->client, d->code,
-			      d->clean ? "clean" : "not clean", end_by_name(d->by), d->logged_code);
+		check_fail_of(run, SERVER, e, d->client, 0, "client %u saw code %d (%s, by the %s), the log says %d", d->client,
+			d->code, d->clean ? "clean" : "not clean", end_by_name(d->by), d->logged_code);
 	else if (o->reasons && d->clean && d->by == END_BY_SERVER && !reason_agrees)
-		check_fail_of(run, SERVER, e, d->client, 0, "client %u was told another reason for code %d than the log has", d->client,
-			      d->code);
+		check_fail_of(run, SERVER, e, d->client, 0, "client %u was told another reason for code %d than the log has",
+			d->client, d->code);
 	judge_client(run, e, d);
 }
 
@@ -207,8 +207,8 @@ static void judge_unlogged(struct check_run *run, const struct ending *d)
 	if (t->now_us < d->end_us + grace_ms * 1000 || t->down_us >= d->up_us)
 		return;
 	check_samples(run, SERVER, 1);
-	check_fail_of(run, SERVER, NULL, d->client, 0, "the end of client %u's connection %u (code %d) was never logged", d->client,
-		      d->connection, d->code);
+	check_fail_of(run, SERVER, NULL, d->client, 0, "the end of client %u's connection %u (code %d) was never logged",
+		d->client, d->connection, d->code);
 }
 
 static void close_codes_end(struct check_run *run)

@@ -52,7 +52,8 @@ static bool read_bound(const char *text, struct bound *ret)
 	static const struct {
 		const char *sign;
 		int how;
-	} signs[] = {{">=", AT_LEAST}, {"<=", AT_MOST}, {">", MORE}, {"<", LESS}, {"==", EXACTLY}, {"=", EXACTLY}, {"", AT_LEAST}};
+	} signs[] = {{">=", AT_LEAST}, {"<=", AT_MOST}, {">", MORE}, {"<", LESS},
+		     {"==", EXACTLY}, {"=", EXACTLY}, {"", AT_LEAST}};
 	size_t i = 0;
 	while (strncmp(text, signs[i].sign, strlen(signs[i].sign)) != 0)
 		i++;
@@ -147,7 +148,8 @@ static void coverage_end(struct check_run *run)
 		if (!asked)
 			continue;
 		asked_at_all = asked;
-		snprintf(note + strlen(note), sizeof(note) - strlen(note), "%s%s %" PRIu64, note[0] ? ", " : "", options[i].name, c->n[i]);
+		snprintf(note + strlen(note), sizeof(note) - strlen(note), "%s%s %" PRIu64, note[0] ? ", " : "", options[i].name,
+			c->n[i]);
 		if (!read_bound(asked, &b) || !is_met(&b, c->n[i]))
 			check_unknown(run, HIT, "%s is %" PRIu64 ", and %s was asked for", options[i].name, c->n[i], asked);
 	}
@@ -163,7 +165,8 @@ static void coverage_stop(struct check_run *run)
 }
 
 #define COUNT(key, about) \
-	{.name = #key, .type = OPT_STRING, .offset = offsetof(struct coverage_options, key), .check = check_bound, .metavar = "COUNT", .help = about},
+	{.name = #key, .type = OPT_STRING, .offset = offsetof(struct coverage_options, key), .check = check_bound,
+		.metavar = "COUNT", .help = about},
 static const struct opt options[] = {
 	COUNTS(COUNT)
 	{0},

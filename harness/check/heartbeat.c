@@ -58,7 +58,8 @@ static int heartbeat_start(struct check_run *run, struct err *e)
 	if (!c->heartbeat_ms)
 		check_skip(run, INTERVAL, "the contract promises no heartbeat");
 	else if (c->heartbeat_ms > ADVISED_MS)
-		check_warn(run, INTERVAL, NULL, "the contract promises a heartbeat every %.0f s only, and proxies drop what is quiet for 30 s "
+		check_warn(run, INTERVAL, NULL,
+			"the contract promises a heartbeat every %.0f s only, and proxies drop what is quiet for 30 s "
 			   "or more", (double)c->heartbeat_ms / 1000);
 	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms)
 		check_skip(run, TIMEOUT, "the contract promises no end for those who do not answer");
@@ -75,8 +76,8 @@ static void judge_quiet(struct check_run *run, const struct track_client *c, str
 		return;
 	if (t->now_us > from_us + bound_us) {
 		b->told = true;
-		check_fail_of(run, INTERVAL, at, c->number, 0, "client %u was idle for %.1f s without a Ping; %.1f s are promised", c->number,
-			      (double)(t->now_us - from_us) / 1e6, (double)check_contract(run)->heartbeat_ms / 1000);
+		check_fail_of(run, INTERVAL, at, c->number, 0, "client %u was idle for %.1f s without a Ping; %.1f s are promised",
+			c->number, (double)(t->now_us - from_us) / 1e6, (double)check_contract(run)->heartbeat_ms / 1000);
 	} else if (ping) {
 		check_samples(run, INTERVAL, 1);
 	}
@@ -97,7 +98,8 @@ static void count_life(struct check_run *run, const struct track_client *c, cons
 {
 	struct track *t = check_track(run);
 	uint64_t from_us = c->up_us > t->calm_us ? c->up_us : t->calm_us;
-	if (b->pings && t->calm_us != UINT64_MAX && c->hit != b->connection && t->now_us > from_us + death_us(check_contract(run)))
+	if (b->pings && t->calm_us != UINT64_MAX && c->hit != b->connection &&
+		t->now_us > from_us + death_us(check_contract(run)))
 		check_samples(run, TIMEOUT, 1);
 }
 

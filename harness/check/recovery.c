@@ -1,6 +1,6 @@
 /*
- * How long clients are away: from the loss of a connection, or from the moment when no fault is in force any more, until
- * the client is connected and all that it was subscribed to is confirmed again.
+ * How long clients are away: from the loss of a connection, or from the moment when no fault is in force any more,
+ * until the client is connected and all that it was subscribed to is confirmed again.
  */
 #include "harness/check/check.h"
 #include "harness/check/slots.h"
@@ -56,7 +56,8 @@ static bool is_back(const struct track_client *c)
 	return c->up;
 }
 
-static void too_late(struct check_run *run, struct outage *out, uint32_t client, const struct event *at, const char *how)
+static void too_late(struct check_run *run, struct outage *out, uint32_t client, const struct event *at,
+		     const char *how)
 {
 	out->told = true;
 	check_fail_of(run, RECOVERY, at, client, 0, "client %u %s after %.1f s, within %.1f s it should be", client, how,
@@ -131,8 +132,8 @@ static const char *const from_choices[] = {"heal", "end", NULL};
 static const struct opt options[] = {
 	{.name = "within", .type = OPT_DURATION, .offset = offsetof(struct recovery_options, within_ms), .max = INT64_MAX,
 	 .help = "everybody is back within this; default: `recovery` of the contract"},
-	{.name = "from", .type = OPT_ENUM, .offset = offsetof(struct recovery_options, from), .choices = from_choices, .def = "heal",
-	 .help = "what it counts from: the end of all faults, or the end of each connection"},
+	{.name = "from", .type = OPT_ENUM, .offset = offsetof(struct recovery_options, from), .choices = from_choices,
+		.def = "heal", .help = "what it counts from: the end of all faults, or the end of each connection"},
 	{0},
 };
 

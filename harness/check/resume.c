@@ -2,7 +2,7 @@
  * Resumes: told honestly, replayed exactly, in each of the hard situations. What is asked is "everything behind this
  * position"; what is told is whether that follows. A target that does not tell is held to what its contract promises.
  *
- * A replay is judged while it comes: from a confirmation that claims recovery to the number that it named as the newest.
+ * A replay is judged while it comes: from a confirmation that claims recovery to the number it named as the newest.
  */
 #include <stdlib.h>
 
@@ -13,12 +13,12 @@
 
 enum {
 	FAST_MS = 100,
-	SETTLE_MS = 5000,          /* a replay that has not ended this long after it began, at the end of the history, never will */
+	SETTLE_MS = 5000,          /* a replay that has not ended after this long, at the end of the history, never will */
 	POSITIONS = 64,            /* positions of a channel that are remembered */
 };
 
-static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[] = "resume.twice", FAST[] = "resume.fast",
-		  EDGE[] = "resume.edge", EPOCH[] = "resume.epoch", OTHER_NODE[] = "resume.other_node",
+static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[] = "resume.twice",
+	FAST[] = "resume.fast", EDGE[] = "resume.edge", EPOCH[] = "resume.epoch", OTHER_NODE[] = "resume.other_node",
 		  STALE[] = "resume.stale_socket";
 static const char *const checks[] = {SEQUENCE, ZERO, TWICE, FAST, EDGE, EPOCH, OTHER_NODE, STALE, NULL};
 /* By situation, as resume_refused.h orders them. */
@@ -158,7 +158,8 @@ static void set_dues(struct check_run *run, struct track_sub *sub)
 	}
 }
 
-static void begin_replay(struct check_run *run, struct track_sub *sub, struct replay *r, unsigned situation, bool promised)
+static void begin_replay(struct check_run *run, struct track_sub *sub, struct replay *r, unsigned situation,
+			 bool promised)
 {
 	if (!check_contract(run)->numbered) {
 		if (check_contract(run)->ordered)
@@ -300,7 +301,8 @@ static void on_deliver(struct check_run *run, const struct event *e)
 	struct takeover *k = e->client < s->takeovers.n ? slots_get(&s->takeovers, e->client, sizeof(*k)) : NULL;
 	if (k && k->at_us && e->connection == k->old_connection && e->sent_us > k->at_us && !k->told) {
 		k->told = true;
-		check_fail(run, STALE, e, "client %u got over its old connection what was published after its session went on elsewhere",
+		check_fail(run, STALE, e,
+			"client %u got over its old connection what was published after its session went on elsewhere",
 			   e->client);
 	}
 	struct replay *r = slots_get(&s->replays, t->sub->slot, sizeof(*r));
@@ -324,8 +326,8 @@ static void on_stale(struct check_run *run, const struct event *e)
 	if (!k || !k->at_us || e->connection != k->old_connection || k->told || e->at_us - k->at_us <= o->stale_ms * 1000)
 		return;
 	k->told = true;
-	check_fail(run, STALE, e, "client %u's old connection is still open %.1f s after its session went on elsewhere", e->client,
-		   (double)(e->at_us - k->at_us) / 1e6);
+	check_fail(run, STALE, e, "client %u's old connection is still open %.1f s after its session went on elsewhere",
+		e->client, (double)(e->at_us - k->at_us) / 1e6);
 }
 
 static void finish(struct check_run *run, struct track_sub *sub, const struct event *at)
@@ -391,8 +393,8 @@ static void resume_stop(struct check_run *run)
 }
 
 static const struct opt options[] = {
-	{.name = "stale", .type = OPT_DURATION, .offset = offsetof(struct resume_options, stale_ms), .def = "5s", .max = INT64_MAX,
-	 .help = "how long an old connection may stay open after its session went on elsewhere"},
+	{.name = "stale", .type = OPT_DURATION, .offset = offsetof(struct resume_options, stale_ms), .def = "5s",
+		.max = INT64_MAX, .help = "how long an old connection may stay open after its session went on elsewhere"},
 	{0},
 };
 

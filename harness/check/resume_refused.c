@@ -25,7 +25,7 @@ void resume_refuse(struct check_run *run, struct resume_refused *r, unsigned sit
 	r->of[situation].missed = missed;
 }
 
-/* How often it was refused of how often it was tried, where `flag` holds (0: where nothing does) and it is not settled. */
+/* How often it was refused of how often it was tried: where `flag` holds, 0: where nothing does; settled ones aside. */
 static double share(const struct resume_refused *r, unsigned flag, const bool *settled, uint64_t *ret_refused)
 {
 	uint64_t refused = 0, recovered = 0;
