@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "faults/fault.h"
 #include "harness/base/clock.h"
 
 enum { LOOK_US = 2000, CONNECTIONS_MAX = 1 << 16 };
@@ -57,21 +58,51 @@ void rig_init(struct rig *r, const char *dialect)
 		fail_msg("%s", e.text);
 }
 
-void rig_options(struct rig *r, const char *text)
+/* "key=value key=value", of a table; keys with "part." in front only when there is a part. */
+static void set_all(const char *text, const struct opt *table, const char *part, void *to, struct arena *a)
 {
 	char *all = strdup(text), *rest = all, *pair;
+	size_t skip = strlen(part);
 	struct err e;
 	while ((pair = strsep(&rest, " "))) {
 		char *value = strchr(pair, '=');
-		bool sub = strncmp(pair, "reconnect.", 10) == 0;
-		void *to = sub ? (void *)&r->options.reconnect : (void *)&r->options;
+		if (!value || strncmp(pair, part, skip) != 0 || (!skip && strchr(pair, '.')))
+			continue;
 		*value++ = 0;
-		const struct opt *o = opt_find(sub ? backoff_table : workload_table, pair + (sub ? 10 : 0), OPT_IN_FILE);
-		assert_non_null(o);
-		if (opt_set(o, to, value, &r->arena, &e) < 0)
-			fail_msg("%s: %s", pair, e.text);
+		const struct opt *o = opt_find(table, pair + skip, OPT_IN_FILE);
+		if (!o || opt_set(o, to, value, a, &e) < 0)
+			fail_msg("%s: %s", pair, o ? e.text : "unknown");
 	}
 	free(all);
+}
+
+void rig_options(struct rig *r, const char *text)
+{
+	set_all(text, workload_table, "", &r->options, &r->arena);
+	set_all(text, backoff_table, "reconnect.", &r->options.reconnect, &r->arena);
+}
+
+static int fill_fault(const void *from, const struct fault *f, void *options, struct arena *a, struct err *e)
+{
+	(void)e;
+	set_all(from, f->options, "", options, a);
+	return 0;
+}
+
+struct toxic *rig_fault(struct rig *r, bool publishers, const char *fault, const char *options)
+{
+	struct toxic_spec spec = {.fault = fault_find(fault), .toxicity = 1, .fill = fill_fault, .from = options};
+	struct toxic *toxic;
+	struct err e;
+	assert_non_null(spec.fault);
+	if (toxics_add(publishers ? &r->publishers : &r->subscribers, &spec, clock_now_us(), &toxic, &e) < 0)
+		fail_msg("%s", e.text);
+	return toxic;
+}
+
+void rig_heal(struct rig *r, bool publishers, struct toxic *toxic)
+{
+	toxics_remove(publishers ? &r->publishers : &r->subscribers, toxic, clock_now_us());
 }
 
 void rig_way(struct rig *r, size_t i, uint16_t port)
@@ -98,8 +129,7 @@ void rig_server(struct rig *r, size_t i, const char *const *args, uint16_t port)
 void rig_open(struct rig *r)
 {
 	struct err e;
-	if (r->publishers.first || r->subscribers.first || !r->site.subscriber_toxics)
-		r->site.subscriber_toxics = &r->subscribers;
+	r->site.subscriber_toxics = &r->subscribers;
 	r->site.publisher_toxics = &r->publishers;
 	if (workload_new(&r->site, &r->options, &r->workload, &e) < 0)
 		fail_msg("%s", e.text);

@@ -41,6 +41,9 @@ void rig_options(struct rig *r, const char *text);
 void rig_server(struct rig *r, size_t i, const char *const *args, uint16_t port);
 /* A way to a port of this host. */
 void rig_way(struct rig *r, size_t i, uint16_t port);
+/* Puts a stream fault on subscribers or publishers; options as rig_options. Takes it off again. */
+struct toxic *rig_fault(struct rig *r, bool publishers, const char *fault, const char *options);
+void rig_heal(struct rig *r, bool publishers, struct toxic *toxic);
 /* Makes and opens the workload. */
 void rig_open(struct rig *r);
 /* Runs the loop until this holds; false: RIG_DEADLINE_MS passed. */

@@ -41,10 +41,217 @@ static void peace(void **state)
 	rig_fini(&r);
 }
 
+static const char quick[] = "open_rate=0/s reconnect.base=20ms reconnect.cap=100ms";
+
+/* Each connection is reset again and again: everybody comes back, resumes, and is given everything once. */
+static void resets(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=5 publishers=2 channels=2 channels_each=2 rate=200/s keyed=true");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	for (int i = 0; i < 4; i++) {
+		struct toxic *s = rig_fault(&r, false, "reset_peer", "timeout=30ms");
+		struct toxic *p = rig_fault(&r, true, "reset_peer", "timeout=50ms");
+		rig_run_ms(&r, 150);
+		rig_heal(&r, false, s);
+		rig_heal(&r, true, p);
+		rig_run_ms(&r, 300);
+	}
+	rig_end(&r);
+	const struct event *end = NULL;
+	for (size_t i = 0; (end = rig_last(&r, EVENT_END, EVENT_OK, i)) && end->by != END_BY_NETWORK; i++)
+		;
+	assert_non_null(end);
+	assert_int_equal(end->code, 1006);
+	assert_string_equal(end->note, "RST");
+	assert_false(end->clean);
+	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_INFO), 0);
+	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_FAIL), 0);
+	assert_int_equal(rig_count(&r, EVENT_LAG, EVENT_OK), 0);
+	rig_fini(&r);
+}
+
+static size_t ends_with(const struct rig *r, const char *note)
+{
+	size_t n = 0;
+	const struct event *end;
+	for (size_t i = 0; (end = rig_last(r, EVENT_END, EVENT_OK, i)); i++)
+		n += end->by == END_BY_NETWORK && end->code == 1006 && strcmp(end->note, note) == 0;
+	return n;
+}
+
+static bool all_gave_up(struct rig *r)
+{
+	return ends_with(r, "no answer to a Ping") == r->options.subscribers;
+}
+
+/* Nothing comes and nothing tells: only a Ping without an answer shows it. */
+static void silence(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=3 publishers=1 rate=100/s ping=100ms ping_timeout=200ms");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	rig_run_ms(&r, 100);
+	struct toxic *t = rig_fault(&r, false, "half_open", "who=server");
+	assert_true(rig_run(&r, all_gave_up));
+	rig_heal(&r, false, t);
+	rig_end(&r);
+	rig_fini(&r);
+}
+
+/* Latency delays everything and loses nothing. */
+static void latency(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=3 publishers=2 rate=200/s");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	rig_fault(&r, false, "latency", "latency=60ms jitter=30ms");
+	rig_fault(&r, true, "latency", "latency=20ms jitter=20ms");
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	rig_run_ms(&r, 400);
+	rig_end(&r);
+	assert_int_equal(rig_count(&r, EVENT_END, EVENT_OK), 5);
+	rig_fini(&r);
+}
+
+static bool all_down(struct rig *r)
+{
+	struct workload_state s;
+	workload_state(r->workload, &s);
+	return s.up == 0;
+}
+
+/* The server is killed and comes back empty: epochs change, what was published before is not owed, outcomes are unknown. */
+static void kills(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=4 publishers=2 rate=500/s");
+	rig_server(&r, 0, NULL, 0);
+	uint16_t port = r.servers[0].port;
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	rig_run_ms(&r, 200);
+	kill(r.servers[0].pid, SIGKILL);
+	assert_true(rig_run(&r, all_down));
+	process_stop(&r.servers[0]);
+	rig_run_ms(&r, 200);
+	assert_true(rig_count(&r, EVENT_CONNECT, EVENT_FAIL) > 0);
+	assert_int_equal(rig_last(&r, EVENT_CONNECT, EVENT_FAIL, 0)->code, 0);
+	rig_server(&r, 0, NULL, port);
+	assert_true(rig_run(&r, rig_up));
+	assert_int_equal(rig_last(&r, EVENT_SUBSCRIBE, EVENT_OK, 0)->recovered, RECOVERED_NO);
+	assert_int_equal(rig_last(&r, EVENT_SUBSCRIBE, EVENT_OK, 0)->epoch, 2);
+	assert_int_equal(rig_last(&r, EVENT_SUBSCRIBE, EVENT_INVOKE, 0)->epoch, 1);
+	rig_run_ms(&r, 200);
+	workload_publish(r.workload, false);
+	assert_true(rig_run(&r, rig_settled));
+	workload_free(TAKE_PTR(r.workload));
+	rig_fini(&r);
+}
+
+/* Told to end: every client sees 1001, says so, and that the server began. */
+static void drain(void **state)
+{
+	(void)state;
+	static const char *const args[] = {"--drain-notice", "0", "--drain-spread", "0", NULL};
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=4 publishers=1 rate=50/s");
+	rig_server(&r, 0, args, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	kill(r.servers[0].pid, SIGTERM);
+	assert_true(rig_run(&r, all_down));
+	for (size_t i = 0; i < 5; i++) {
+		const struct event *end = rig_last(&r, EVENT_END, EVENT_OK, i);
+		assert_non_null(end);
+		assert_int_equal(end->code, 1001);
+		assert_int_equal(end->by, END_BY_SERVER);
+		assert_true(end->clean);
+	}
+	rig_fini(&r);
+}
+
+/* Dropped by ourselves, in the middle; and the number of a connection in its set of faults. */
+static void drops(void **state)
+{
+	(void)state;
+	struct rig r;
+	uint32_t client, connection;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=4 publishers=2 rate=200/s keyed=true");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	for (int i = 0; i < 3; i++) {
+		rig_run_ms(&r, 100);
+		workload_drop(r.workload, i == 1 ? 0 : 2);
+		assert_true(rig_run(&r, rig_up));
+	}
+	workload_find_connection(r.workload, false, 2 * 7 + 3, &client, &connection);
+	assert_true(client == 3 && connection == 2);
+	workload_find_connection(r.workload, true, 2 * 7 + 3, &client, &connection);
+	assert_true(client == 0 && connection == 0);
+	rig_end(&r);
+	assert_int_equal(ends_with(&r, "dropped by us"), 2 + 6 + 2);
+	rig_fini(&r);
+}
+
+/* Event streams, and publishing by HTTP. */
+static void event_streams(void **state)
+{
+	(void)state;
+	struct rig r;
+	rig_init(&r, "sse");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=6 publishers=2 channels=3 rate=200/s");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	rig_run_ms(&r, 200);
+	workload_drop(r.workload, 3);
+	rig_run_ms(&r, 200);
+	rig_end(&r);
+	assert_true(rig_count(&r, EVENT_PUBLISH, EVENT_OK) > 10);
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(peace),
+		cmocka_unit_test(resets),
+		cmocka_unit_test(silence),
+		cmocka_unit_test(latency),
+		cmocka_unit_test(kills),
+		cmocka_unit_test(drain),
+		cmocka_unit_test(drops),
+		cmocka_unit_test(event_streams),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,6 +111,8 @@ bool process_ended(struct process *p)
 
 void process_stop(struct process *p)
 {
+	if (!p->path[0]) /* zeroed: its descriptor is not ours */
+		return;
 	if (p->pid) {
 		kill(p->pid, SIGTERM);
 		kill(p->pid, SIGTERM);
