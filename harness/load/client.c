@@ -79,6 +79,7 @@ static void over(struct client *c, int code)
 {
 	struct workload *w = c->workload;
 	transport_free(TAKE_PTR(c->transport));
+	adapter_close(TAKE_PTR(c->link));
 	alarm_clear(&c->alarm);
 	alarm_clear(&c->wake);
 	c->wake_at_us = UINT64_MAX;
@@ -165,7 +166,12 @@ static void on_wake(void *owner, uint64_t now_us)
 static void on_open(void *owner)
 {
 	struct client *c = owner;
+	struct workload *w = c->workload;
 	c->phase = CLIENT_GREETING;
+	if (w->adapter && adapter_open(w->adapter, &client_adapter_events, c, &c->link) < 0) {
+		reset(c, "the adapter is gone, or does not listen");
+		return;
+	}
 	session_open(c->session, clock_now_us());
 	client_after(c);
 }
@@ -183,7 +189,12 @@ static void on_refused(void *owner, int status, const char *why)
 static void on_message(void *owner, struct span message, bool binary)
 {
 	struct client *c = owner;
-	session_receive(c->session, message, binary, c->transport->heard_us);
+	if (!c->link) {
+		session_receive(c->session, message, binary, c->transport->heard_us);
+	} else if (adapter_message(c->link, message, binary) < 0) {
+		c->doomed = "the adapter does not listen";
+		c->doomed_by_close = false;
+	}
 	client_after(c);
 }
 
@@ -334,6 +345,7 @@ void client_fini(struct client *c)
 	alarm_clear(&c->alarm);
 	alarm_clear(&c->wake);
 	transport_free(TAKE_PTR(c->transport));
+	adapter_close(TAKE_PTR(c->link));
 	publisher_free(TAKE_PTR(c->publisher));
 	session_free(TAKE_PTR(c->session));
 	free(TAKE_PTR(c->channels));

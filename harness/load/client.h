@@ -6,6 +6,7 @@
  */
 #include "harness/load/backoff.h"
 #include "harness/load/transport.h"
+#include "harness/target/adapter.h"
 #include "harness/target/session.h"
 
 enum {
@@ -35,6 +36,7 @@ struct client {
 	struct workload *workload;
 	struct session *session;
 	struct transport *transport;   /* NULL: none */
+	struct adapter_link *link;     /* between the two; NULL: the dialect needs none */
 	struct publisher *publisher;   /* NULL: a subscriber */
 	struct client_channel *channels;
 	uint32_t n_channels, n_confirmed;
@@ -72,6 +74,7 @@ bool client_is_up(const struct client *c);
 /* An event of this client, with client, connection and node. */
 struct event client_event(const struct client *c, enum event_kind kind, enum event_type type);
 extern const struct session_events client_session_events;
+extern const struct adapter_events client_adapter_events;
 /* After every call into the session: its wishes, and a connection that is doomed. The transport may be gone then. */
 void client_after(struct client *c);
 /* The connection may be used. */

@@ -8,14 +8,56 @@
 
 enum { UNKNOWN_SHOWN = 120 }; /* octets shown of a message that the dialect does not know */
 
+static void doom(struct client *c, const char *why)
+{
+	c->doomed = why;
+	c->doomed_by_close = false;
+}
+
+/* To the connection: of the session, or of the adapter. */
+static void send_message(void *owner, struct span message, bool binary)
+{
+	struct client *c = owner;
+	if (c->transport && transport_send(c->transport, message, binary) == -ENOBUFS)
+		doom(c, "too much is unsent");
+}
+
 static void say(void *owner, struct span message, bool binary)
 {
 	struct client *c = owner;
-	if (c->transport && transport_send(c->transport, message, binary) == -ENOBUFS) {
-		c->doomed = "too much is unsent";
-		c->doomed_by_close = false;
-	}
+	if (!c->link)
+		send_message(c, message, binary);
+	else if (adapter_say(c->link, message) < 0)
+		doom(c, "the adapter does not listen");
 }
+
+/* From the adapter's process, later than what it was made from. */
+static void send_translated(void *owner, struct span message, bool binary)
+{
+	struct client *c = owner;
+	send_message(c, message, binary);
+	client_after(c);
+}
+
+static void heard(void *owner, struct span message)
+{
+	struct client *c = owner;
+	session_receive(c->session, message, false, clock_now_us());
+	client_after(c);
+}
+
+static void broken(void *owner, const char *why)
+{
+	struct client *c = owner;
+	struct event e = client_event(c, EVENT_ERROR, EVENT_INFO);
+	e.text = "broken protocol";
+	e.note = why;
+	workload_tell(c->workload, &e);
+	doom(c, "the adapter says that the target broke the protocol");
+	client_after(c);
+}
+
+const struct adapter_events client_adapter_events = {send_translated, heard, broken};
 
 static void http(void *owner, uint64_t op, const char *method, const char *target, const char *type, struct span body)
 {
@@ -212,8 +254,7 @@ static void nobody_answers(struct client *c)
 		workload_tell(c->workload, &e);
 	}
 	c->asked_us = 0;
-	c->doomed = "no answer to a subscribe";
-	c->doomed_by_close = false;
+	doom(c, "no answer to a subscribe");
 }
 
 void client_subscriptions_due(struct client *c, uint64_t now_us)

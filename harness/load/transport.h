@@ -1,7 +1,7 @@
 #pragma once
 /*
- * What carries messages between a client and the target: a WebSocket (socket.c), an event stream (event_stream.c) or a
- * process that speaks for us (adapter.c). From above they cannot be told apart but by what they lack.
+ * What carries messages between a client and the target: a WebSocket (socket.c) or an event stream (event_stream.c).
+ * From above they cannot be told apart but by what the second lacks.
  *
  * Life: made by transport_*_new(); then on_open or on_refused, once; after on_open messages, then on_end, once. Nothing
  * comes after on_refused or on_end. Callbacks come from the loop only, never from inside a call to a function of this

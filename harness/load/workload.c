@@ -116,6 +116,12 @@ int workload_new(const struct workload_site *site, const struct workload_options
 	w->site = *site;
 	w->options = *o;
 	w->contract = site->contract ? *site->contract : site->dialect->contract;
+	if (site->dialect->transport == DIALECT_ADAPTER)
+		r = adapter_start(site->loop, &site->dialect->adapter, &w->adapter, e);
+	if (r < 0) {
+		workload_free(w);
+		return r;
+	}
 	r = make(w);
 	if (r < 0) {
 		workload_free(w);
@@ -135,6 +141,7 @@ void workload_free(struct workload *w)
 		client_fini(&w->clients[i]);
 	for (uint32_t i = 0; w->channels && i < w->n_channels; i++)
 		free(w->channels[i].epochs);
+	adapter_stop(w->adapter);
 	account_free(w->account);
 	buf_fini(&w->frame);
 	buf_fini(&w->message);

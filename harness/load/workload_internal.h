@@ -28,6 +28,7 @@ struct workload {
 	struct workload_channel *channels; /* number 1 is channels[0] */
 	uint32_t n_channels, n_published; /* all; those that are published on */
 	struct account *account;
+	struct adapter *adapter;       /* NULL: the dialect needs none */
 	struct buf frame, message;     /* scratch of transports and of publishers */
 	struct workload_state state;   /* kept up to date but for what is derived */
 	uint64_t doubt_until_us;       /* clock: who subscribed while publishes were on their way may still be given them */
