@@ -149,7 +149,7 @@ const struct opt dialect_table[] = {
 	FIELD("resume", resume, OPT_SECTION, "how a client goes on where it was", .sub = resume_table),
 	FIELD("heartbeat", heartbeat, OPT_SECTION, "heartbeats that are messages", .sub = heartbeat_table),
 	FIELD("cursor", cursor, OPT_SECTION, "where a client stands", .sub = cursor_table),
-	FIELD("codes", codes, OPT_SECTIONS, "close codes after which a client does not simply come back", .sub = code_table,
+	FIELD("codes", codes, OPT_SECTIONS, "close codes after which a client does not simply come back; the first row that has the code counts", .sub = code_table,
 	      .item_size = sizeof(struct dialect_code)),
 	FIELD("contract", contract, OPT_SECTION, "what the protocol promises", .sub = contract_table),
 	{0},

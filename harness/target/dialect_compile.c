@@ -217,9 +217,11 @@ static int check_variables(struct compiler *c)
 		const char *near = near_word(word, others, names->n);
 		const char *why = c->said & bit ? "is said, but neither heard nor among `variables`"
 						: "is heard, but never said; $* stands for what is of no interest";
+		const char *shown = arena_printf(c->arena, "$%s", word);
 		if (near)
-			return dialect_fail_word(c->text, c->name, word, c->e, "$%s %s; did you mean $%s?", word, why, near);
-		return dialect_fail_word(c->text, c->name, word, c->e, "$%s %s", word, why);
+			return dialect_fail_word(c->text, c->name, shown ? shown : word, c->e, "$%s %s; did you mean $%s?",
+						 word, why, near);
+		return dialect_fail_word(c->text, c->name, shown ? shown : word, c->e, "$%s %s", word, why);
 	}
 	return 0;
 }

@@ -330,9 +330,13 @@ enum session_then session_closed(struct session *s, int code)
 		ch->replay_to = 0;
 	}
 	session_pending_drop(s);
-	for (size_t i = s->rules->file.codes.len; i-- > 0;)
-		if ((uint64_t)code == codes[i].from || ((uint64_t)code > codes[i].from && (uint64_t)code <= codes[i].to))
-			then = (enum session_then)codes[i].then;
+	for (size_t i = 0; i < s->rules->file.codes.len; i++) {
+		uint64_t to = codes[i].to ? codes[i].to : codes[i].from;
+		if ((uint64_t)code < codes[i].from || (uint64_t)code > to)
+			continue;
+		then = (enum session_then)codes[i].then;
+		break;
+	}
 	if (then == SESSION_AFRESH)
 		session_forget(s);
 	return then;
@@ -359,7 +363,7 @@ void session_wake(struct session *s, uint64_t now_us)
 {
 	struct template_values values;
 	s->now_us = now_us;
-	if (now_us < session_wake_at(s))
+	if (now_us < session_wake_at(s) || !s->rules->say[SAY_HEARTBEAT] || s->state != SESSION_READY)
 		return;
 	s->heartbeat_us = now_us + s->rules->file.heartbeat.every_ms * 1000;
 	session_values(s, NULL, &values);

@@ -115,7 +115,7 @@ static int parse_name(struct template_parser *p, struct span at, struct template
 		if (name < 0)
 			return name;
 	}
-	bool optional = len < at.len && at.p[len] == '?';
+	bool optional = p->use != TEMPLATE_LINE && len < at.len && at.p[len] == '?';
 	*ret = (struct template_part){.name = name, .optional = optional};
 	*ret_len = len + optional;
 	p->t->names |= 1ull << name;

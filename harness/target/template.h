@@ -64,7 +64,7 @@ const char *template_name_about(enum template_name name);
 enum template_use {
 	TEMPLATE_SAY,                   /* a message that is said: no $*, no {"$each": } */
 	TEMPLATE_MATCH,
-	TEMPLATE_LINE,                  /* said as part of a URL or as a header's value: no JSON */
+	TEMPLATE_LINE,                  /* said as part of a URL or as a header's value: no JSON; ? is itself */
 };
 
 struct template_part;

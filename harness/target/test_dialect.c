@@ -1,0 +1,132 @@
+/* The built-in dialects are whole, and a mistake in a file is told with its place and the word that was meant. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "harness/target/dialect.h"
+
+enum { ARENA_MAX = 16 << 20 };
+
+static void builtin(void **state)
+{
+	(void)state;
+	size_t n = 0;
+	for (; dialect_builtin_name(n); n++) {
+		const struct dialect *d;
+		struct arena a;
+		struct err e = {.text = ""};
+		arena_init(&a, ARENA_MAX);
+		if (dialect_load(dialect_builtin_name(n), NULL, &a, &d, &e) < 0)
+			fail_msg("%s", e.text);
+		assert_string_equal(d->name, dialect_builtin_name(n));
+		assert_true(d->about && d->can_publish);
+		assert_int_equal(d->contract.resumes, d->resumes);
+		assert_true(strncmp(dialect_builtin_text(n), "# ", 2) == 0);
+		arena_fini(&a);
+	}
+	assert_int_equal(n, 11);
+	assert_null(dialect_builtin_text(n));
+}
+
+/* In a file of its own; the sentence is compared behind the file's name. */
+static int load_text(const char *text, struct arena *a, const struct dialect **ret, struct err *e)
+{
+	char folder[] = "/tmp/wsquall-dialect-XXXXXX", path[64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/d.yaml", folder);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	int r = dialect_load("d.yaml", folder, a, ret, e);
+	unlink(path);
+	rmdir(folder);
+	return r;
+}
+
+#define GOOD \
+	"dialect: d\n" \
+	"subscribe:\n" \
+	"  say: '{\"sub\":\"$channel\"}'\n" \
+	"deliver:\n" \
+	"  - '{\"c\":\"$channel\",\"d\":\"$data\"}'\n"
+
+static const struct {
+	const char *text, *sentence;
+} wrong[] = {
+	{"dialekt: d\n", ":1:1: unknown key \"dialekt\", did you mean \"dialect\"?"},
+	{"dialect: d\n", ":1:1: expected `deliver`: nothing else says how a message comes"},
+	{"dialect: D\n" "deliver: ['{\"c\":\"$channel\",\"d\":\"$data\"}']\n", ":1:1: dialect: expected a name of small letters"},
+	{GOOD "transport: carrier\n", ":6:12: transport: expected one of websocket, sse, adapter, not \"carrier\""},
+	{GOOD "unsubscribe:\n  say: '{\"c\":\"$chanel\"}'\n", ":7:8: say: unknown value $chanel, did you mean $channel?"},
+	{GOOD "unsubscribe:\n  say: '{\"c\":'\n", ":7:8: say: expected JSON: "},
+	{GOOD "unsubscribe:\n  say: '{\"c\":\"$data\"}'\n",
+	 ":7:3: unsubscribe.say: $data is not known when this is said"},
+	{GOOD "publish:\n  say: '{\"p\":\"$TOKN\"}'\nvariables: {TOKEN: x}\n",
+	 ":7:15: $TOKN is said, but neither heard nor among `variables`"},
+	{GOOD "connect:\n  ok: '{\"t\":\"$TOKEN\"}'\n", ":7:14: $TOKEN is heard, but never said; $* stands for what"},
+	{GOOD "connect:\n  ok: '{\"t\":\"$TOKEN\"}'\n  say: '{\"t\":\"$TOKENS\"}'\n",
+	 ":8:15: $TOKENS is said, but neither heard nor among `variables`; did you mean $TOKEN?"},
+	{GOOD "variables: {token: x}\n", ":6:13: variables: expected a name in CAPITALS, not \"token\""},
+	{GOOD "resume: {by: subscribe}\n", ":6:1: resume: expected `say` with `by: subscribe`"},
+	{GOOD "resume: {by: query, say: x}\n", ":6:1: resume: expected no `say` with `by: query`"},
+	{GOOD "cursor: {kind: numeric}\n", ":6:10: cursor.kind: expected $seq in what is heard"},
+	{GOOD "channel_by: url\n", ":6:1: channel_by: `url` goes with `channel_by: url`"},
+	{GOOD "transport: adapter\n", ":6:1: transport: `adapter` goes with"},
+	{GOOD "heartbeat: {say: x}\n", ":6:1: heartbeat: `say` and `every` belong together"},
+	{GOOD "codes: [{from: 4001, to: 4000, then: stop}]\n", ":6:1: codes: expected `to` not below `from`"},
+	{GOOD "codes: [{from: 99, then: stop}]\n", ":6:16: from: expected a whole number"},
+	{GOOD "connect: {headers: {\"a b\": x}}\n", ":6:11: connect.headers: expected names of header fields"},
+	{"dialect: d\ndeliver: ['{\"d\":\"$data\"}']\n", ":2:1: deliver: expected $channel, or the $id of its subscription"},
+	{"dialect: d\ndeliver: ['{\"d\":\"$channel\"}']\n", ":2:1: deliver: expected $data in each of them"},
+};
+
+static void mistakes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		const struct dialect *d;
+		struct arena a;
+		struct err e = {.text = ""};
+		arena_init(&a, ARENA_MAX);
+		int r = load_text(wrong[i].text, &a, &d, &e);
+		const char *place = strstr(e.text, "d.yaml");
+		if (r != -EINVAL || !place || strncmp(place + 6, wrong[i].sentence, strlen(wrong[i].sentence)) != 0)
+			fail_msg("%s%d %s", wrong[i].text, r, e.text);
+		arena_fini(&a);
+	}
+}
+
+static void names(void **state)
+{
+	const struct dialect *d;
+	struct arena a;
+	struct err e;
+	struct opt_pair pairs[] = {{"SUBSCRIB", "x"}};
+	const struct opt_map variables = {.items = pairs, .len = 1};
+	(void)state;
+	arena_init(&a, ARENA_MAX);
+	assert_int_equal(dialect_load("wsqual", NULL, &a, &d, &e), -ENOENT);
+	assert_string_equal(e.text, "unknown dialect wsqual, did you mean wsquall?");
+	assert_int_equal(dialect_load("absent.yaml", "/nowhere", &a, &d, &e), -ENOENT);
+	assert_int_equal(load_text(GOOD, &a, &d, &e), 0);
+	assert_false(d->can_publish);
+	assert_int_equal(dialect_load("socketio", NULL, &a, &d, &e), 0);
+	assert_int_equal(dialect_variables_check(d, &variables, &e), -EINVAL);
+	assert_string_equal(e.text, "the dialect socketio has no variable SUBSCRIB, did you mean SUBSCRIBE?");
+	pairs[0].key = "client";
+	assert_int_equal(dialect_variables_check(d, &variables, &e), 0);
+	arena_fini(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(builtin), cmocka_unit_test(mistakes), cmocka_unit_test(names)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
