@@ -18,13 +18,18 @@ struct init_command {
 	bool force, insecure, help;
 };
 
-#define ROW(field_name, field, opt_type, help_text, ...) \
-	{.name = field_name, .type = opt_type, .offset = offsetof(struct init_command, field), .help = help_text, ##__VA_ARGS__}
+#define ROW(field_name, field, opt_type, help_text, ...)                                                               \
+	{                                                                                                              \
+		.name = field_name, .type = opt_type, .offset = offsetof(struct init_command, field),                  \
+		.help = help_text, ##__VA_ARGS__                                                                       \
+	}
 
 const struct opt cmd_init_options[] = {
-	ROW("output", output, OPT_STRING, "the file to write; without it, standard output", .letter = 'o', .metavar = "FILE"),
+	ROW("output", output, OPT_STRING, "the file to write; without it, standard output", .letter = 'o',
+	    .metavar = "FILE"),
 	ROW("force", force, OPT_FLAG, "write over a file that is there"),
-	ROW("header", headers, OPT_MAP, "field to send with every handshake; in the file, its value is a variable of the environment",
+	ROW("header", headers, OPT_MAP,
+	    "field to send with every handshake; in the file, its value is a variable of the environment",
 	    .flags = OPT_SECRET, .metavar = "NAME=VALUE"),
 	ROW("ca", ca, OPT_STRING, "PEM file with the authorities to trust", .metavar = "FILE"),
 	ROW("insecure", insecure, OPT_FLAG, "do not verify the certificate"),
@@ -40,7 +45,8 @@ static int check_headers(const struct opt_map *headers, struct err *e)
 			return err_set(e, EINVAL, "--header: expected NAME=VALUE with the name of a header field");
 		for (const char *at = headers->items[i].value; *at; at++)
 			if ((unsigned char)*at < ' ' || *at == 0x7f)
-				return err_set(e, EINVAL, "--header: the value of '%.80s' holds a control character", headers->items[i].key);
+				return err_set(e, EINVAL, "--header: the value of '%.80s' holds a control character",
+					       headers->items[i].key);
 	}
 	return 0;
 }
@@ -83,11 +89,18 @@ static int prepare(struct init *in, const struct init_command *o, const char *ur
 
 static int look(struct init *in, struct err *e)
 {
-	if (init_look_plain(in, e) < 0)
+	int r = init_look_plain(in, e);
+	if (r == -EHOSTUNREACH)
 		return EXIT_UNREACHABLE;
-	init_look_subprotocols(in);
-	init_look_refusals(in);
+	if (r == 0)
+		init_look_subprotocols(in);
 	init_look_dialect(in);
+	if (r < 0 && !in->found.dialect)
+		return EXIT_UNREACHABLE;
+	if (r < 0)
+		init_look_subprotocols(in);
+	init_look_again(in);
+	init_look_refusals(in);
 	init_look_http(in);
 	init_look_process(in);
 	return 0;
@@ -140,7 +153,8 @@ int cmd_init(const struct command *c, int argc, char **argv)
 	struct opt_strings words;
 	struct err e = {0};
 	arena_init(&in.arena, INIT_ARENA_MAX);
-	int code = cmd_parse(c, argc, argv, &o, &o.help, &in.arena, 1, "init takes one URL: ws://HOST:PORT/PATH or wss://...", &words);
+	int code = cmd_parse(c, argc, argv, &o, &o.help, &in.arena, 1,
+			     "init takes one URL: ws://HOST:PORT/PATH or wss://...", &words);
 	if (code < 0) {
 		int r = loop_init(&in.loop);
 		code = r < 0 ? EXIT_OURS : init_run(&in, &o, words.items[0], &e);

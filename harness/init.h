@@ -1,8 +1,8 @@
 #pragma once
 /*
- * wsquall init: a look at a server that nobody has described yet, and the target file that comes of it. A few connections
- * one after the other, each with a deadline; what the server says is data, and whatever it says, a file comes out that
- * `wsquall certify` takes.
+ * wsquall init: a look at a server that nobody has described yet, and the target file that comes of it. A few
+ * connections one after the other, each with a deadline; what the server says is data, and whatever it says, a file
+ * comes out that `wsquall certify` takes.
  */
 #include "harness/base/rng.h"
 #include "harness/run/conn.h"
@@ -11,47 +11,49 @@
 
 enum {
 	INIT_SUBPROTOCOLS_MAX = 16,
-	INIT_SHOWN_MAX = 200,          /* octets of a message that are shown */
-	INIT_PAGE_MAX = 4 << 20,       /* octets of a page of metrics */
-	INIT_NAMES_MAX = 8,            /* names of metrics that are proposed for one thing */
+	INIT_SHOWN_MAX = 200,    /* octets of a message that are shown */
+	INIT_PAGE_MAX = 4 << 20, /* octets of a page of metrics */
+	INIT_NAMES_MAX = 8,      /* names of metrics that are proposed for one thing */
 };
 
 enum init_page { INIT_METRICS, INIT_READYZ, INIT_HEALTHZ, INIT_READY, INIT_HEALTH, INIT_PAGES };
 
 /* What was seen. Texts live in the arena; NULL, 0, false: not, or not known. */
 struct init_found {
-	const char *server;            /* the Server field, made printable */
-	bool echo;                     /* at `echo_url` */
+	const char *server; /* the Server field, made printable */
+	bool echo;          /* at `echo_url` */
 	const char *echo_url;
 	bool pong;
-	unsigned unasked;              /* messages that came before anything was said */
-	const char *first;             /* the first of them, made printable */
-	int answer_close;              /* code by which it answered Close 1000; 1005: an empty one; 0: no Close came */
-	bool answer_fin;               /* and then it ended the connection */
-	int text_close;                /* code by which it closed on a text it did not know; 1006: without a Close */
-	bool any_subprotocol;          /* it takes whatever is offered first */
+	unsigned unasked;     /* messages that came before anything was said */
+	const char *first;    /* the first of them, made printable */
+	int answer_close;     /* code by which it answered Close 1000; 1005: an empty one; 0: no Close came */
+	bool answer_fin;      /* and then it ended the connection */
+	int text_close;       /* code by which it closed on a text it did not know; 1006: without a Close */
+	int early_close;      /* the same, before it was told anything */
+	int bare_status;      /* of the URL as it was given, when only a dialect's request is answered by 101 */
+	bool any_subprotocol; /* it takes whatever is offered first */
 	const char *subprotocols[INIT_SUBPROTOCOLS_MAX];
 	size_t n_subprotocols;
-	const char *deflate;           /* how it answered an offer of permessage-deflate, made printable */
-	int absent_status;             /* of a path that should not exist */
-	int origin_status;             /* of an Origin that nobody allows; 101: it is let in */
-	int origin_status_echo;        /* the same at `echo_url` */
-	const char *id_header;         /* a field that names the connection: another value each time */
-	const char *dialect;           /* a built-in one that it speaks */
-	const char *dialect_proof;     /* what shows it, a clause */
-	int pages[INIT_PAGES];         /* HTTP status of each; 0: no answer */
-	bool metrics_samples;          /* and the first is a page of metrics */
+	const char *deflate;                     /* how it answered an offer of permessage-deflate, made printable */
+	int absent_status;                       /* of a path that should not exist */
+	int origin_status;                       /* of an Origin that nobody allows; 101: it is let in */
+	int origin_status_echo;                  /* the same at `echo_url` */
+	const char *id_header;                   /* a field that names the connection: another value each time */
+	const char *dialect;                     /* a built-in one that it speaks */
+	const char *dialect_proof;               /* what shows it, a clause */
+	int pages[INIT_PAGES];                   /* HTTP status of each; 0: no answer */
+	bool metrics_samples;                    /* and the first is a page of metrics */
 	const char *connections[INIT_NAMES_MAX]; /* metrics that may count connections */
 	size_t n_connections;
-	bool memory, descriptors;      /* it tells those by their usual names */
-	long pid;                      /* of the process that listens, when it is on this machine */
-	const char *command;           /* its name */
+	bool memory, descriptors; /* it tells those by their usual names */
+	long pid;                 /* of the process that listens, when it is on this machine */
+	const char *command;      /* its name */
 };
 
 struct init {
 	struct loop loop;
 	struct arena arena;
-	struct target target;          /* the URL alone */
+	struct target target; /* the URL alone */
 	struct dial_addresses addresses;
 	struct tls_context *tls;
 	struct rng rng;
@@ -59,6 +61,8 @@ struct init {
 	const char *ca;                /* as told; NULL: the system's */
 	bool insecure;
 	uint32_t timeout_ms;
+	const char *talk_target;      /* path and query that are answered by 101; NULL: the URL's */
+	const char *talk_subprotocol; /* that it does not go without; NULL: none */
 	struct init_found found;
 };
 
@@ -66,12 +70,13 @@ struct init {
 
 struct init_visit {
 	/* Set before: */
-	const char *target;            /* path and query; NULL: the URL's */
+	const char *target;                             /* path and query; NULL: the URL's */
 	const char *subprotocols, *extensions, *origin; /* values of fields, or NULL */
-	const struct opt_pair *headers; /* more of them */
+	const struct opt_pair *headers;                 /* more of them */
 	size_t n_headers;
-	void (*on_event)(struct init_visit *v, const struct conn_event *e); /* after CONN_OPEN; NULL: the reply is enough */
-	void (*on_time)(struct init_visit *v); /* init_visit_wait() is over; NULL: that ends the visit */
+	void (*on_event)(struct init_visit *v,
+			 const struct conn_event *e); /* after CONN_OPEN; NULL: the reply is enough */
+	void (*on_time)(struct init_visit *v);        /* init_visit_wait() is over; NULL: that ends the visit */
 	void *owner;
 
 	/* Set by it: */
@@ -82,8 +87,8 @@ struct init_visit {
 	struct handshake_request request;
 	struct timer timer;
 	bool connected, over;
-	int status;                    /* of the reply; 0: none */
-	char why[200];                 /* there is no status */
+	int status;    /* of the reply; 0: none */
+	char why[200]; /* there is no status */
 };
 
 /* Blocks until it is over, at most the deadline for the reply and then what was waited for. Call init_visit_fini. */
@@ -95,10 +100,16 @@ void init_visit_say(struct init_visit *v, uint8_t opcode, struct span payload);
 void init_visit_wait(struct init_visit *v, uint32_t ms);
 void init_visit_end(struct init_visit *v);
 
-/* The parts of the look, each blocking ------------------------------------------------------------------------------- */
+/* The parts of the look, each blocking -------------------------------------------------------------------------------
+ */
 
-/* -EHOSTUNREACH with a sentence: no WebSocket is answered there, and so there is nothing to describe. */
+/*
+ * How it talks. -EHOSTUNREACH with a sentence: it cannot be reached, or answers no HTTP. -EPROTO: it refuses the
+ * handshake (found.bare_status), perhaps for want of what a dialect would have said.
+ */
 int init_look_plain(struct init *in, struct err *e);
+/* Again, by the request of the dialect that was found, or with the subprotocol without which it closes. */
+void init_look_again(struct init *in);
 void init_look_subprotocols(struct init *in);
 void init_look_refusals(struct init *in);
 void init_look_dialect(struct init *in);

@@ -9,15 +9,26 @@
 #include "harness/target/session.h"
 
 enum {
-	DIALECT_WAIT_MS = 2000,        /* for the next step of a session */
-	OFFER_MAX = 2048,              /* octets of one offer of subprotocols */
+	DIALECT_WAIT_MS = 2000, /* for the next step of a session */
+	OFFER_MAX = 2048,       /* octets of one offer of subprotocols */
 	CHANNEL = 1,
 };
 
-/* Beside those of the dialects: what else is in use, from the registry of IANA and the libraries that have their own. */
+/* Beside those of the dialects: what else is in use, from the registry of IANA and the libraries that have their own.
+ */
 static const char *const other_subprotocols[] = {
-	"graphql-transport-ws", "graphql-ws", "mqtt", "wamp.2.json", "v12.stomp", "actioncable-v1-json",
-	"json.reliable.webpubsub.azure.v1", "json.webpubsub.azure.v1", "centrifuge-json", "ws+meta.nchan", "wsquall.v1", "ocpp2.0.1",
+	"graphql-transport-ws",
+	"graphql-ws",
+	"mqtt",
+	"wamp.2.json",
+	"v12.stomp",
+	"actioncable-v1-json",
+	"json.reliable.webpubsub.azure.v1",
+	"json.webpubsub.azure.v1",
+	"centrifuge-json",
+	"ws+meta.nchan",
+	"wsquall.v1",
+	"ocpp2.0.1",
 	"ocpp1.6",
 };
 
@@ -29,8 +40,10 @@ static const char *offer(struct init *in, const char *list)
 	struct init_visit v = {.subprotocols = list};
 	struct span took;
 	const char *name = NULL;
+	v.target = in->talk_target;
 	init_visit_run(in, &v);
-	if (v.status == 101 && handshake_reply_count(&v.conn.reply, "Sec-WebSocket-Protocol", &took) && handshake_is_token(took))
+	if (v.status == 101 && handshake_reply_count(&v.conn.reply, "Sec-WebSocket-Protocol", &took) &&
+	    handshake_is_token(took))
 		name = arena_printf(&in->arena, "%.*s", (int)took.len, (const char *)took.p);
 	init_visit_fini(&v);
 	return name;
@@ -123,7 +136,7 @@ struct attempt {
 	struct session *session;
 	const struct dialect *dialect;
 	enum proof proof;
-	bool hearing;                  /* what is called now is called because the server said something */
+	bool hearing; /* what is called now is called because the server said something */
 	bool published;
 	char channel[48], data[64];
 };
@@ -195,7 +208,8 @@ static void on_unknown(void *owner, struct span message)
 	(void)message;
 }
 
-static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type, struct span body)
+static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type,
+		    struct span body)
 {
 	struct attempt *a = owner;
 	(void)method;
@@ -239,11 +253,20 @@ static bool took_subprotocol(const struct init *in, const struct dialect *d)
 	return false;
 }
 
-static enum proof attempt(struct init *in, const struct dialect *d)
+static enum proof attempt(struct init *in, const struct dialect *d, const char **ret_target)
 {
 	static const struct session_events events = {
-		.say = on_say, .http = on_http, .ready = on_ready, .subscribed = on_subscribed, .published = on_news, .message = on_message,
-		.moved = on_news, .acked = on_acked, .ping = on_ping, .error = on_news, .unknown = on_unknown,
+		.say = on_say,
+		.http = on_http,
+		.ready = on_ready,
+		.subscribed = on_subscribed,
+		.published = on_news,
+		.message = on_message,
+		.moved = on_news,
+		.acked = on_acked,
+		.ping = on_ping,
+		.error = on_news,
+		.unknown = on_unknown,
 	};
 	struct init_visit v = {.on_event = on_event, .subprotocols = join(in, &d->subprotocols)};
 	struct attempt a = {.v = &v, .dialect = d, .proof = took_subprotocol(in, d) ? PROOF_SUBPROTOCOL : PROOF_NONE};
@@ -259,10 +282,12 @@ static enum proof attempt(struct init *in, const struct dialect *d)
 	snprintf(a.channel, sizeof(a.channel), "wsquall-init-%016llx", (unsigned long long)rng_u64(&in->rng));
 	snprintf(a.data, sizeof(a.data), "{\"wsquall\":\"%s\"}", a.channel);
 	v.owner = &a;
-	if (session_subscribe(a.session, CHANNEL, a.channel) == 0 && session_request(a.session, in->target.url.target, &q) == 0) {
+	if (session_subscribe(a.session, CHANNEL, a.channel) == 0 &&
+	    session_request(a.session, in->target.url.target, &q) == 0) {
 		v.target = q.target;
 		v.headers = q.headers;
 		v.n_headers = q.n_headers;
+		*ret_target = arena_strdup(&in->arena, q.target);
 		init_visit_run(in, &v);
 		init_visit_fini(&v);
 	}
@@ -278,10 +303,12 @@ void init_look_dialect(struct init *in)
 	for (size_t i = 0; best < PROOF_DELIVERED && (name = dialect_builtin_name(i)); i++) {
 		if (dialect_load(name, NULL, &in->arena, &d, NULL) < 0)
 			continue;
-		enum proof p = attempt(in, d);
+		const char *target = NULL;
+		enum proof p = attempt(in, d, &target);
 		if (p <= best)
 			continue;
 		best = p;
+		in->talk_target = in->found.bare_status ? target : NULL;
 		in->found.dialect = d->name;
 		in->found.dialect_proof = proofs[p];
 	}

@@ -10,8 +10,8 @@
 #include "harness/target/metrics_text.h"
 
 static const char *const paths[INIT_PAGES] = {
-	[INIT_METRICS] = "/metrics", [INIT_READYZ] = "/readyz", [INIT_HEALTHZ] = "/healthz", [INIT_READY] = "/ready",
-	[INIT_HEALTH] = "/health",
+	[INIT_METRICS] = "/metrics", [INIT_READYZ] = "/readyz", [INIT_HEALTHZ] = "/healthz",
+	[INIT_READY] = "/ready",     [INIT_HEALTH] = "/health",
 };
 
 const char *init_page_path(enum init_page page)
@@ -34,12 +34,12 @@ struct asking {
 static bool may_count_connections(struct span name)
 {
 	static const char *const who[] = {"connection", "client", "websocket", "socket", "subscriber"};
-	static const char *const not[] = {"_total", "_bucket", "_sum", "_count", "_created", "bytes", "seconds", "process_", "nodejs_", "go_",
-					  "python_", "messages"};
+	static const char *const not [] = {"_total",  "_bucket",  "_sum",    "_count", "_created", "bytes",
+					   "seconds", "process_", "nodejs_", "go_",    "python_",  "messages"};
 	char text[128];
 	snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.p);
-	for (size_t i = 0; i < ARRAY_LEN(not); i++)
-		if (strstr(text, not[i]))
+	for (size_t i = 0; i < ARRAY_LEN(not ); i++)
+		if (strstr(text, not [i]))
 			return false;
 	for (size_t i = 0; i < ARRAY_LEN(who); i++)
 		if (strcasestr(text, who[i]))
@@ -67,7 +67,8 @@ static void propose(struct init *in, struct span line)
 
 static void read_metrics(struct init *in, struct span page)
 {
-	const struct metrics_selector usual[] = {{.name = SPAN_LIT("process_resident_memory_bytes")}, {.name = SPAN_LIT("process_open_fds")}};
+	const struct metrics_selector usual[] = {{.name = SPAN_LIT("process_resident_memory_bytes")},
+						 {.name = SPAN_LIT("process_open_fds")}};
 	struct metrics_found found[ARRAY_LEN(usual)];
 	uint64_t bad, samples = metrics_text_sum(page, usual, ARRAY_LEN(usual), found, &bad);
 	in->found.metrics_samples = samples > 0 && bad == 0;
@@ -99,7 +100,10 @@ void init_look_http(struct init *in)
 	struct http_place place = {.url = in->target.url, .addresses = in->addresses};
 	for (enum init_page page = 0; page < INIT_PAGES; page++) {
 		struct asking a = {.in = in, .page = page};
-		struct http_question q = {.place = &place, .target = paths[page], .tls = in->tls, .deadline_ms = in->timeout_ms,
+		struct http_question q = {.place = &place,
+					  .target = paths[page],
+					  .tls = in->tls,
+					  .deadline_ms = in->timeout_ms,
 					  .body_max = INIT_PAGE_MAX};
 		if (http_ask_new(&in->loop, &q, on_page, &a, &a.ask) == 0)
 			loop_run(&in->loop);

@@ -18,8 +18,9 @@ static void on_timer(void *owner)
 {
 	struct init_visit *v = owner;
 	if (!v->status) {
-		snprintf(v->why, sizeof(v->why), v->connected ? "no reply to the opening handshake within %u ms" :
-			 "no connection within %u ms", v->in->timeout_ms);
+		snprintf(v->why, sizeof(v->why),
+			 v->connected ? "no reply to the opening handshake within %u ms" : "no connection within %u ms",
+			 v->in->timeout_ms);
 		return init_visit_end(v);
 	}
 	if (v->on_time)
@@ -60,8 +61,9 @@ static void on_event(void *owner, const struct conn_event *e)
 	if (reply && v->status == 0)
 		snprintf(v->why, sizeof(v->why), "the answer to the opening handshake is no HTTP reply");
 	else if (!v->status)
-		snprintf(v->why, sizeof(v->why), "%s", e->kind == CONN_ERROR ? stream_error_text(v->conn.stream) :
-			 "the connection was closed without an answer");
+		snprintf(v->why, sizeof(v->why), "%s",
+			 e->kind == CONN_ERROR ? stream_error_text(v->conn.stream)
+					       : "the connection was closed without an answer");
 	if (v->status != 101 || !v->on_event)
 		return init_visit_end(v);
 	v->on_event(v, e);
@@ -76,12 +78,16 @@ static void fill_request(struct init_visit *v)
 	char *key = arena_alloc(&v->arena, HANDSHAKE_KEY_LEN + 1);
 	const struct {
 		const char *name, *value;
-	} own[] = {{"Sec-WebSocket-Protocol", v->subprotocols}, {"Sec-WebSocket-Extensions", v->extensions}, {"Origin", v->origin}};
+	} own[] = {{"Sec-WebSocket-Protocol", v->subprotocols},
+		   {"Sec-WebSocket-Extensions", v->extensions},
+		   {"Origin", v->origin}};
 	rng_fill(&v->in->rng, nonce, sizeof(nonce));
 	handshake_key(nonce, key);
-	handshake_request_init(&v->request, span_str(v->target ? v->target : u->target), span_str(u->host_field), span_str(key));
+	handshake_request_init(&v->request, span_str(v->target ? v->target : u->target), span_str(u->host_field),
+			       span_str(key));
 	for (size_t i = 0; i < v->in->headers->len; i++)
-		handshake_request_set(&v->request, v->in->headers->items[i].key, span_str(v->in->headers->items[i].value));
+		handshake_request_set(&v->request, v->in->headers->items[i].key,
+				      span_str(v->in->headers->items[i].value));
 	for (size_t i = 0; i < v->n_headers; i++)
 		handshake_request_set(&v->request, v->headers[i].key, span_str(v->headers[i].value));
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
@@ -92,7 +98,9 @@ static void fill_request(struct init_visit *v)
 void init_visit_run(struct init *in, struct init_visit *v)
 {
 	const struct url *u = &in->target.url;
-	struct dial_options o = {.addresses = &in->addresses, .connect_timeout_ms = in->timeout_ms, .tls = u->tls ? in->tls : NULL,
+	struct dial_options o = {.addresses = &in->addresses,
+				 .connect_timeout_ms = in->timeout_ms,
+				 .tls = u->tls ? in->tls : NULL,
 				 .server_name = u->tls ? u->host : NULL};
 	v->in = in;
 	arena_init(&v->arena, VISIT_ARENA_MAX);

@@ -132,10 +132,14 @@ static bool read_logfmt(const struct log_rules *r, struct span line, struct log_
 static bool read_regex(const struct log_rules *r, struct span line, struct log_values *values)
 {
 	regmatch_t groups[LOG_GROUPS_MAX];
+	char text[LOG_REGEX_MAX + 1]; /* a NUL behind it: some regexec look for one, whatever REG_STARTEND says */
 	if (line.len > LOG_REGEX_MAX)
 		return false;
+	if (line.len)
+		memcpy(text, line.p, line.len);
+	text[line.len] = 0;
 	groups[0] = (regmatch_t){.rm_so = 0, .rm_eo = (regoff_t)line.len};
-	if (regexec(&r->regex, line.len ? (const char *)line.p : "", LOG_GROUPS_MAX, groups, REG_STARTEND) != 0)
+	if (regexec(&r->regex, text, LOG_GROUPS_MAX, groups, REG_STARTEND) != 0)
 		return false;
 	for (size_t i = 0; i < LOG_PLACES; i++) {
 		const regmatch_t *g = &groups[r->places[i].group];
