@@ -132,7 +132,14 @@ static void coverage_event(struct check_run *run, const struct event *e)
 	}
 }
 
-static const struct opt options[];
+#define COUNT(key, about) \
+	{.name = #key, .type = OPT_STRING, .offset = offsetof(struct coverage_options, key), \
+	 .check = check_bound, .metavar = "COUNT", .help = about},
+static const struct opt options[] = {
+	COUNTS(COUNT)
+	{0},
+};
+#undef COUNT
 
 static void coverage_end(struct check_run *run)
 {
@@ -163,15 +170,6 @@ static void coverage_stop(struct check_run *run)
 	struct coverage *c = check_state(run);
 	slots_fini(&c->hit);
 }
-
-#define COUNT(key, about) \
-	{.name = #key, .type = OPT_STRING, .offset = offsetof(struct coverage_options, key), .check = check_bound,
-		.metavar = "COUNT", .help = about},
-static const struct opt options[] = {
-	COUNTS(COUNT)
-	{0},
-};
-#undef COUNT
 
 const struct checker checker_coverage = {
 	.name = "coverage",
