@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "faults/undo.h"
 #include "harness/base/file.h"
 #include "harness/base/rng.h"
 #include "harness/campaign_internal.h"
@@ -28,8 +29,8 @@ enum {
 const struct opt campaign_options_table[] = {
 	ROW("target", target, OPT_STRING, "ws:// or wss:// URL, a target file, or: reference", .letter = 't', .metavar = "TARGET"),
 	ROW("suite", suites, OPT_STRINGS, "only this suite", .flags = OPT_COMMAS, .metavar = "NAME"),
-	ROW("case", cases, OPT_STRINGS, "only cases whose id matches", .letter = 'c', .metavar = "GLOB"),
-	ROW("skip", skips, OPT_STRINGS, "leave out cases whose id matches", .metavar = "GLOB"),
+	ROW("case", cases, OPT_STRINGS, "only cases and scenarios whose id matches", .letter = 'c', .metavar = "GLOB"),
+	ROW("skip", skips, OPT_STRINGS, "leave out cases and scenarios whose id matches", .metavar = "GLOB"),
 	ROW("seed", seed, OPT_U64, "where masks, keys and payloads come from; a run is repeated by its seed",
 	    .seen = OPT_SEEN(struct campaign_options, seed_given)),
 	ROW("jobs", jobs, OPT_INT, "connections at once", .letter = 'j', .def = "64", .min = 1, .max = JOBS_MAX),
@@ -97,12 +98,26 @@ static int load_target(struct campaign *c, struct err *e)
 	return target_load(name, &c->arena, &c->target, e) < 0 ? EXIT_USAGE : 0;
 }
 
+/* A case, a scenario, or SCENARIO/CHECK. */
+static bool is_known(const char *id)
+{
+	const char *slash = strchr(id, '/');
+	size_t len = slash ? (size_t)(slash - id) : strlen(id);
+	if (suite_find_case(id))
+		return true;
+	for (size_t i = 0; i < scenario_builtins_len; i++)
+		if (strlen(scenario_builtins[i].name) == len && memcmp(scenario_builtins[i].name, id, len) == 0)
+			return !slash || check_row_find(slash + 1);
+	return false;
+}
+
 static int check_known(const struct target *t, struct err *e)
 {
 	const struct target_known *known = t->known.items;
 	for (size_t i = 0; i < t->known.len; i++)
-		if (!suite_find_case(known[i].id))
-			return err_set(e, EINVAL, "the target file's `known` lists '%.80s', which is no case; 'wsquall list cases' shows them", known[i].id);
+		if (!is_known(known[i].id))
+			return err_set(e, EINVAL, "the target file's `known` lists '%.80s', which is no case and no check of a scenario; 'wsquall "
+				       "list cases' and 'wsquall list scenarios' show them", known[i].id);
 	return 0;
 }
 
@@ -113,7 +128,7 @@ static int make_tls(struct campaign *c, struct err *e)
 		t->tls.ca = c->o.ca;
 	if (c->o.insecure)
 		t->tls.insecure = true;
-	if (!t->echo.tls)
+	if (!t->echo.tls && !t->url.tls)
 		return 0;
 	struct tls_options o = {.ca_file = t->tls.ca, .insecure = t->tls.insecure, .alpn = "http/1.1"};
 	return tls_context_new(&o, &c->env.tls, e);
@@ -180,36 +195,75 @@ static void set_up(struct campaign *c)
 	c->env.timeout_ms = timeout ? (uint32_t)timeout : CASE_TIMEOUT_MS;
 }
 
-int campaign_init(struct campaign *c, struct err *e)
+/* Certify takes what the target allows: without a dialect nobody can subscribe. Who names the suite is told so. */
+static void leave_out_scenarios(struct campaign *c)
 {
-	int r;
-	if (!c->o.seed_given)
-		c->o.seed = rng_fresh_seed();
-	r = loop_init(&c->loop);
+	if (!c->target.dialect && !c->o.suites.len && !c->o.files.len && !c->o.cases.len)
+		c->n_scenarios = 0;
+}
+
+static bool touches_others(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->n_scenarios; i++)
+		if (c->scenarios[i].outside)
+			return true;
+	return false;
+}
+
+/* The guard before anything that could start a thread or a child. */
+static int make_loop(struct campaign *c, struct err *e)
+{
+	if (!c->o.dry_run && touches_others(c) && guard_start(undo_kinds, &c->guard, e) < 0)
+		return EXIT_OURS;
+	int r = loop_init(&c->loop);
 	if (r < 0)
 		return err_set(e, -r, "no event loop: %s", strerror(-r)), EXIT_OURS;
-	if (check_formats(&c->o.formats, e) < 0 || check_fail_on(c->o.fail_on, e) < 0 ||
-	    campaign_select(&c->o, &c->arena, &c->cases, &c->n_cases, e) < 0)
+	c->looped = true;
+	return 0;
+}
+
+static int make_site(struct campaign *c, struct err *e)
+{
+	if (!c->n_scenarios)
+		return 0;
+	c->site = (struct site){.loop = &c->loop, .arena = &c->arena, .target = &c->target, .guard = c->guard,
+				.tls = c->env.tls, .seed = c->o.seed, .may_touch = touches_others(c)};
+	int r = site_init(&c->site, e);
+	return r == 0 ? 0 : r == -EHOSTUNREACH ? EXIT_UNREACHABLE : EXIT_USAGE;
+}
+
+int campaign_init(struct campaign *c, struct err *e)
+{
+	if (!c->o.seed_given)
+		c->o.seed = rng_fresh_seed();
+	if (check_formats(&c->o.formats, e) < 0 || check_fail_on(c->o.fail_on, e) < 0 || campaign_select(c, e) < 0)
 		return EXIT_USAGE;
-	r = load_target(c, e);
+	int r = make_loop(c, e);
+	if (r == 0)
+		r = load_target(c, e);
 	if (r)
 		return r;
 	if (c->o.ignore_known)
 		c->target.known.len = 0;
 	set_up(c);
+	leave_out_scenarios(c);
 	if (check_known(&c->target, e) < 0 || make_tls(c, e) < 0)
 		return EXIT_USAGE;
-	if (c->o.dry_run)
-		return 0;
+	r = make_site(c, e);
+	if (r || c->o.dry_run)
+		return r;
 	if (!c->scratch && make_folder(c->o.output, e) < 0)
 		return EXIT_USAGE;
-	return look(c, e);
+	return c->n_cases ? look(c, e) : 0;
 }
 
 void campaign_fini(struct campaign *c)
 {
+	site_fini(&c->site);
+	guard_stop(TAKE_PTR(c->guard));
 	tls_context_free(TAKE_PTR(c->env.tls));
-	loop_fini(&c->loop);
+	if (c->looped)
+		loop_fini(&c->loop);
 	process_stop(&c->reference);
 	arena_fini(&c->arena);
 }
@@ -248,6 +302,18 @@ void campaign_report_unreachable(struct campaign *c, const struct err *why)
 	c->o.quiet = quiet;
 }
 
+static int run_cases(struct campaign *c, struct campaign_view *view, struct err *e)
+{
+	if (!c->n_cases)
+		return 0;
+	struct runner_options o = {.jobs = (unsigned)c->o.jobs, .recover_ms = RECOVER_MS, .keep_transcripts = c->o.all_transcripts, .listen = true,
+				   .on_decided = campaign_on_decided, .revive = c->embedded ? revive : NULL, .stop = stop_asked, .owner = view};
+	if (runner_init(&c->runner, &c->env, &o, c->cases, c->n_cases) < 0)
+		return err_set(e, ENOMEM, "out of memory"), EXIT_OURS;
+	runner_run(&c->runner);
+	return 0;
+}
+
 int campaign_run(struct campaign *c, struct err *e)
 {
 	struct campaign_view view;
@@ -257,12 +323,11 @@ int campaign_run(struct campaign *c, struct err *e)
 	signal(SIGTERM, on_signal);
 	if (campaign_view_init(&view, c, e) < 0)
 		return EXIT_USAGE;
-	struct runner_options o = {.jobs = (unsigned)c->o.jobs, .recover_ms = RECOVER_MS, .keep_transcripts = c->o.all_transcripts, .listen = true,
-				   .on_decided = campaign_on_decided, .revive = c->embedded ? revive : NULL, .stop = stop_asked, .owner = &view};
-	if (runner_init(&c->runner, &c->env, &o, c->cases, c->n_cases) < 0)
-		return err_set(e, ENOMEM, "out of memory"), EXIT_OURS;
-	runner_run(&c->runner);
-	int exit_code = campaign_report(&view, e);
+	int exit_code = run_cases(c, &view, e);
+	if (exit_code == 0)
+		exit_code = c->runner.abort_reason || c->runner.stopped ? 0 : campaign_scenarios_run(&view, e);
+	if (exit_code == 0)
+		exit_code = campaign_report(&view, e);
 	runner_fini(&c->runner);
 	campaign_view_fini(&view);
 	return exit_code;

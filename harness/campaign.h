@@ -1,9 +1,10 @@
 #pragma once
 /*
- * A campaign: chosen cases against one target, from the options to the reports and the exit code. certify, run and replay are thin
- * layers over it.
+ * A campaign: chosen cases and scenarios against one target, from the options to the reports and the exit code. certify,
+ * run and replay are thin layers over it.
  */
 #include "harness/run/runner.h"
+#include "harness/scenario/site.h"
 #include "harness/target/process.h"
 
 struct campaign_options {
@@ -17,6 +18,7 @@ struct campaign_options {
 	bool timeout_given, strict, ignore_known, insecure, dry_run, quiet, no_color, all_transcripts;
 	const char *ca, *fail_on;
 	struct opt_strings server_args; /* for the embedded reference server */
+	struct opt_strings files;  /* scenario files, beside the suites; not in the table: the words of `run` */
 };
 /* Its table is campaign_options_table, declared in cmd.h. */
 
@@ -26,12 +28,18 @@ struct campaign {
 	struct target target;
 	struct process reference;  /* when the target is `reference` */
 	bool embedded;
+	bool looped;               /* the loop is there */
 	bool mute;                 /* the first look got neither an echo nor a Pong: waits are short then */
 	bool scratch;              /* write no files, show no progress: replay, selftest */
 	struct loop loop;
 	struct case_env env;
 	struct runner_case *cases;
 	size_t n_cases;
+	struct scenario *scenarios;
+	size_t n_scenarios;
+	size_t n_items;            /* of the result: cases, then those of each scenario */
+	struct guard *guard;       /* when a scenario touches what is outside of us */
+	struct site site;          /* of the scenarios */
 	struct runner runner;
 	struct result result;      /* valid after campaign_run */
 	const char *command;       /* for the result */
@@ -49,5 +57,8 @@ int campaign_run(struct campaign *c, struct err *e);
 void campaign_report_unreachable(struct campaign *c, const struct err *why);
 void campaign_fini(struct campaign *c);
 
-/* Selects by suites and globs from the tables of suites/; -EINVAL with a sentence for an unknown suite, a glob that matches nothing, an empty selection. */
-int campaign_select(const struct campaign_options *o, struct arena *a, struct runner_case **ret_cases, size_t *ret_n, struct err *e);
+/*
+ * Selects cases and scenarios by suites, files and globs. -EINVAL with a sentence for an unknown suite, a glob that
+ * matches nothing, an empty selection, a bad scenario file.
+ */
+int campaign_select(struct campaign *c, struct err *e);

@@ -7,7 +7,7 @@
 struct campaign_view {
 	struct campaign *c;
 	struct history history;
-	struct result_item *items;  /* parallel to the runner's */
+	struct result_item *items;  /* parallel to the runner's, then those of each scenario */
 	const char *replay_options;
 	bool tty, history_broken;
 	unsigned columns;
@@ -18,6 +18,16 @@ struct campaign_view {
 int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *e);
 void campaign_view_fini(struct campaign_view *v);
 void campaign_on_decided(void *owner, const struct runner_item *item);
+/* An item of a scenario is what it is now. */
+void campaign_view_decided(struct campaign_view *v, struct result_item *item);
+/* Shows a line of progress on a terminal, not too often. */
+void campaign_view_line(struct campaign_view *v, const char *line);
+/* The command that does this one again; in the arena. */
+const char *campaign_view_replay(struct campaign_view *v, const char *id);
+/* Runs the scenarios, after the cases. 0, or an exit code with a sentence. */
+int campaign_scenarios_run(struct campaign_view *v, struct err *e);
+/* What a dry run says of them. */
+void campaign_scenarios_dry_run(struct campaign *c);
 /* Writes all reports, prints the text. The exit code. */
 int campaign_report(struct campaign_view *v, struct err *e);
 /* Every case is an error that says why; reports are written, nothing is printed. */

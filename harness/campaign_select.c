@@ -1,42 +1,57 @@
-/* Which cases run: suites by name, cases by glob. A pattern that matches nothing is a mistake, never an empty success. */
+/*
+ * Which cases and scenarios run: suites by name, scenario files, ids by glob. A pattern that matches nothing is a
+ * mistake, never an empty success.
+ */
 #include "harness/base/glob.h"
 #include "harness/base/near.h"
 #include "harness/campaign.h"
+#include "harness/scenario/items.h"
 #include "suites/suites.h"
 
-enum { SUITE_NAMES_MAX = 32, CASE_NAMES_MAX = 4096 };
+enum { SUITE_NAMES_MAX = 32, IDS_MAX = 8192 };
 
-static int unknown_suite(const char *name, struct err *e)
+struct selection {
+	struct campaign *c;
+	bool *used, *used_skip;    /* by pattern of --case and of --skip */
+	const char **ids;          /* all that there are, for the nearest one */
+	size_t n_ids;
+};
+
+/* Suites ------------------------------------------------------------------------------------------------------- */
+
+/* The i-th suite's name: those of the cases, then those of the scenarios; NULL past the end. A name may come twice. */
+static const char *suite_name(size_t i)
 {
-	const char *names[SUITE_NAMES_MAX];
+	if (i < case_tables_len)
+		return case_tables[i].suite;
+	i -= case_tables_len;
+	return i < scenario_builtins_len ? scenario_builtins[i].suite : NULL;
+}
+
+static int check_suite(const char *name, struct err *e)
+{
+	const char *names[SUITE_NAMES_MAX], *known;
 	size_t n = 0;
-	for (size_t i = 0; i < case_tables_len && n < SUITE_NAMES_MAX; i++)
-		if (n == 0 || strcmp(names[n - 1], case_tables[i].suite) != 0)
-			names[n++] = case_tables[i].suite;
+	for (size_t i = 0; (known = suite_name(i)); i++) {
+		if (strcmp(known, name) == 0)
+			return 0;
+		if (n < SUITE_NAMES_MAX && (n == 0 || strcmp(names[n - 1], known) != 0))
+			names[n++] = known;
+	}
 	const char *near = near_word(name, names, n);
 	return err_set(e, EINVAL, "unknown suite '%.60s'%s%s%s; 'wsquall list suites' shows them", name, near ? ", did you mean '" : "", near ? near : "",
 		       near ? "'?" : "");
 }
 
-static bool suite_exists(const char *name)
+static bool wanted_suite(const struct campaign_options *o, const char *suite)
 {
-	for (size_t i = 0; i < case_tables_len; i++)
-		if (strcmp(case_tables[i].suite, name) == 0)
+	for (size_t i = 0; i < o->suites.len; i++)
+		if (strcmp(o->suites.items[i], suite) == 0)
 			return true;
-	return false;
+	return o->suites.len == 0 && o->files.len == 0;
 }
 
-static int unknown_case(const char *pattern, const char *option, struct err *e)
-{
-	static const char *names[CASE_NAMES_MAX];
-	size_t n = 0;
-	for (size_t t = 0; t < case_tables_len; t++)
-		for (size_t i = 0; i < case_tables[t].n && n < CASE_NAMES_MAX; i++)
-			names[n++] = case_tables[t].cases[i].id;
-	const char *near = near_word(pattern, names, n);
-	return err_set(e, EINVAL, "%s '%.80s' matches no case%s%s%s; 'wsquall list cases' shows them", option, pattern, near ? ", did you mean '" : "",
-		       near ? near : "", near ? "'?" : "");
-}
+/* Patterns ----------------------------------------------------------------------------------------------------- */
 
 static bool matches(const struct opt_strings *globs, const char *id, bool *used)
 {
@@ -47,51 +62,131 @@ static bool matches(const struct opt_strings *globs, const char *id, bool *used)
 	return any;
 }
 
-static int unused_pattern(const struct opt_strings *globs, const bool *used, const char *option, struct err *e)
+static void know(struct selection *s, const char *id)
 {
-	for (size_t i = 0; i < globs->len; i++)
-		if (!used[i])
-			return unknown_case(globs->items[i], option, e);
+	if (s->n_ids < IDS_MAX)
+		s->ids[s->n_ids++] = id;
+}
+
+static int unused_pattern(const struct selection *s, const struct opt_strings *globs, const bool *used, const char *option,
+			  struct err *e)
+{
+	for (size_t i = 0; i < globs->len; i++) {
+		if (used[i])
+			continue;
+		const char *near = near_word(globs->items[i], s->ids, s->n_ids);
+		return err_set(e, EINVAL, "%s '%.80s' matches no case and no scenario%s%s%s; 'wsquall list cases' and 'wsquall "
+			       "list scenarios' show them", option, globs->items[i], near ? ", did you mean '" : "",
+			       near ? near : "", near ? "'?" : "");
+	}
 	return 0;
 }
 
-static bool wanted_suite(const struct campaign_options *o, const char *suite)
-{
-	for (size_t i = 0; i < o->suites.len; i++)
-		if (strcmp(o->suites.items[i], suite) == 0)
-			return true;
-	return o->suites.len == 0;
-}
+/* Cases -------------------------------------------------------------------------------------------------------- */
 
-int campaign_select(const struct campaign_options *o, struct arena *a, struct runner_case **ret_cases, size_t *ret_n, struct err *e)
+static int select_cases(struct selection *s, struct err *e)
 {
-	size_t total = 0, n = 0;
-	for (size_t i = 0; i < o->suites.len; i++)
-		if (!suite_exists(o->suites.items[i]))
-			return unknown_suite(o->suites.items[i], e);
+	struct campaign *c = s->c;
+	size_t total = 0;
 	for (size_t t = 0; t < case_tables_len; t++)
 		total += case_tables[t].n;
-	struct runner_case *cases = arena_alloc(a, total * sizeof(*cases));
-	bool *used = arena_alloc(a, o->cases.len + o->skips.len + 1), *used_skip = used + o->cases.len;
-	if (!cases || !used)
+	c->cases = arena_alloc(&c->arena, total * sizeof(*c->cases));
+	if (!c->cases)
 		return err_set(e, ENOMEM, "out of memory");
 	for (size_t t = 0; t < case_tables_len; t++)
 		for (size_t i = 0; i < case_tables[t].n; i++) {
 			const struct case_table *table = &case_tables[t];
 			const struct test_case *tc = &table->cases[i];
-			bool in = o->cases.len == 0 || matches(&o->cases, tc->id, used);
-			bool out = matches(&o->skips, tc->id, used_skip);
-			if (wanted_suite(o, table->suite) && in && !out)
-				cases[n++] = (struct runner_case){tc, table->suite, table->group};
+			bool in = c->o.cases.len == 0 || matches(&c->o.cases, tc->id, s->used);
+			bool out = matches(&c->o.skips, tc->id, s->used_skip);
+			know(s, tc->id);
+			if (wanted_suite(&c->o, table->suite) && in && !out)
+				c->cases[c->n_cases++] = (struct runner_case){tc, table->suite, table->group};
 		}
-	int r = unused_pattern(&o->cases, used, "--case", e);
+	return 0;
+}
+
+/* Scenarios ---------------------------------------------------------------------------------------------------- */
+
+/* By its own name, or by one of its checks. */
+static bool matches_scenario(struct selection *s, const struct opt_strings *globs, const struct scenario *scenario, bool *used)
+{
+	struct campaign *c = s->c;
+	size_t n = scenario_items(scenario);
+	struct result_item *items = arena_alloc(&c->arena, n * sizeof(*items));
+	bool any = false;
+	if (!items || scenario_plan_items(scenario, &c->arena, items) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		any |= matches(globs, items[i].id, used);
+	return any;
+}
+
+static void consider(struct selection *s, const struct scenario *scenario, bool wanted)
+{
+	struct campaign *c = s->c;
+	bool in = c->o.cases.len == 0 || matches_scenario(s, &c->o.cases, scenario, s->used);
+	bool out = c->o.skips.len && matches_scenario(s, &c->o.skips, scenario, s->used_skip);
+	know(s, scenario->name);
+	if (wanted && in && !out)
+		c->scenarios[c->n_scenarios++] = *scenario;
+}
+
+static int select_scenarios(struct selection *s, struct err *e)
+{
+	struct campaign *c = s->c;
+	struct scenario one;
+	int r = 0;
+	c->scenarios = arena_alloc(&c->arena, (scenario_builtins_len + c->o.files.len + 1) * sizeof(*c->scenarios));
+	if (!c->scenarios)
+		return err_set(e, ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < scenario_builtins_len; i++) {
+		const struct scenario_builtin *b = &scenario_builtins[i];
+		r = scenario_load_text(span_str(b->text), b->name, &c->arena, &one, e);
+		one.suite = b->suite;
+		if (r == 0)
+			consider(s, &one, wanted_suite(&c->o, b->suite));
+	}
+	for (size_t i = 0; r == 0 && i < c->o.files.len; i++) {
+		r = scenario_load(c->o.files.items[i], &c->arena, &one, e);
+		if (r == 0)
+			consider(s, &one, true);
+	}
+	return r;
+}
+
+static int twice(const struct campaign *c, struct err *e)
+{
+	for (size_t i = 0; i < c->n_scenarios; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(c->scenarios[i].name, c->scenarios[k].name) == 0)
+				return err_set(e, EINVAL, "two scenarios are called '%s'", c->scenarios[i].name);
+	return 0;
+}
+
+int campaign_select(struct campaign *c, struct err *e)
+{
+	struct selection s = {.c = c};
+	for (size_t i = 0; i < c->o.suites.len; i++)
+		if (check_suite(c->o.suites.items[i], e) < 0)
+			return -EINVAL;
+	s.used = arena_alloc(&c->arena, c->o.cases.len + c->o.skips.len + 1);
+	s.ids = arena_alloc(&c->arena, IDS_MAX * sizeof(*s.ids));
+	if (!s.used || !s.ids)
+		return err_set(e, ENOMEM, "out of memory");
+	s.used_skip = s.used + c->o.cases.len;
+	int r = select_cases(&s, e);
 	if (r == 0)
-		r = unused_pattern(&o->skips, used_skip, "--skip", e);
+		r = select_scenarios(&s, e);
+	if (r == 0)
+		r = unused_pattern(&s, &c->o.cases, s.used, "--case", e);
+	if (r == 0)
+		r = unused_pattern(&s, &c->o.skips, s.used_skip, "--skip", e);
+	if (r == 0)
+		r = twice(c, e);
 	if (r < 0)
 		return r;
-	if (n == 0)
-		return err_set(e, EINVAL, "nothing is left to run: --suite, --case and --skip together select no case");
-	*ret_cases = cases;
-	*ret_n = n;
+	if (c->n_cases + c->n_scenarios == 0)
+		return err_set(e, EINVAL, "nothing is left to run: --suite, --case and --skip together select nothing");
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
+#include "harness/scenario/items.h"
 #include "suites/suites.h"
 
 enum { DRAW_INTERVAL_US = 60000, TRANSCRIPT_NAME_MAX = 200, SHOWN_ID_MAX = 40 };
@@ -109,7 +110,6 @@ static const char *replay_options(struct campaign *c)
 
 static void take(struct campaign_view *v, struct result_item *item, const struct runner_item *from)
 {
-	struct arena *a = &v->c->arena;
 	bool bad = from->verdict == VERDICT_FAIL || from->verdict == VERDICT_WARN;
 	item->verdict = from->verdict;
 	item->seen = from->seen ? from->seen : "";
@@ -121,7 +121,12 @@ static void take(struct campaign_view *v, struct result_item *item, const struct
 	item->evidence = write_transcript(v, from);
 	item->duration_ms = from->finished_us > from->started_us && from->started_us ? (double)(from->finished_us - from->started_us) / 1000 : 0;
 	if (bad || from->verdict == VERDICT_INCONCLUSIVE)
-		item->replay = arena_printf(a, "wsquall replay %s %s%s", v->c->o.output, item->id, v->replay_options);
+		item->replay = campaign_view_replay(v, item->id);
+}
+
+const char *campaign_view_replay(struct campaign_view *v, const char *id)
+{
+	return arena_printf(&v->c->arena, "wsquall replay %s %s%s", v->c->o.output, id, v->replay_options);
 }
 
 /* The live line ---------------------------------------------------------------------------------------------------------------- */
@@ -162,18 +167,42 @@ static void print_item(struct campaign_view *v, const struct result_item *item)
 	buf_fini(&line);
 }
 
-void campaign_on_decided(void *owner, const struct runner_item *from)
+static void decided(struct campaign_view *v, const struct result_item *item)
 {
-	struct campaign_view *v = owner;
-	struct result_item *item = &v->items[from - v->c->runner.items];
-	take(v, item, from);
 	v->shown[item->verdict]++;
 	if (history_append(&v->history, result_item_event(item)) < 0 && !v->history_broken) {
 		v->history_broken = true;
 		fprintf(stderr, "wsquall: history.jsonl can no longer be written; the run goes on\n");
 	}
 	print_item(v, item);
+}
+
+void campaign_on_decided(void *owner, const struct runner_item *from)
+{
+	struct campaign_view *v = owner;
+	struct result_item *item = &v->items[from - v->c->runner.items];
+	take(v, item, from);
+	decided(v, item);
 	draw(v, item);
+}
+
+void campaign_view_decided(struct campaign_view *v, struct result_item *item)
+{
+	const struct target_known *known = target_known_find(&v->c->target, item->id);
+	item->known = known ? known->reason : NULL;
+	item->expected = known && (item->verdict == VERDICT_FAIL || item->verdict == VERDICT_WARN);
+	item->stale = known && !known->flaky && item->verdict == VERDICT_PASS;
+	decided(v, item);
+}
+
+void campaign_view_line(struct campaign_view *v, const char *line)
+{
+	uint64_t now = clock_now_us();
+	if (!v->tty || v->c->o.quiet || now - v->last_drawn_us < DRAW_INTERVAL_US)
+		return;
+	v->last_drawn_us = now;
+	fprintf(stderr, "\r\033[K  %.*s", (int)v->columns - 3, line);
+	fflush(stderr);
 }
 
 /* Beginning and end -------------------------------------------------------------------------------------------------------------- */
@@ -184,12 +213,14 @@ static const char *const *make_notes(struct campaign *c)
 	size_t n = 0;
 	if (c->target.tls.insecure && c->target.echo.tls)
 		notes[n++] = "TLS verification is off";
-	if (!c->env.has_echo)
+	if (c->n_cases && !c->env.has_echo)
 		notes[n++] = "the target does not echo: cases that need an answer to a message are skipped";
 	if (c->mute)
 		notes[n++] = "the target answered neither a message nor a Ping in the first look: its deadline is cut to 1 s";
 	if (c->env.chatty)
 		notes[n++] = "the target sends messages on its own: messages that nobody sent are not judged";
+	if (!c->n_scenarios && !c->target.dialect && !c->o.suites.len && !c->o.cases.len)
+		notes[n++] = "the target names no dialect, so nobody could subscribe: the chaos suite was not run ('wsquall init' writes a target file)";
 	return notes;
 }
 
@@ -201,11 +232,11 @@ static void begin_result(struct campaign_view *v)
 	c->result.tool = WSQUALL_VERSION;
 	c->result.seed = c->o.seed;
 	c->result.target_name = c->target.name;
-	c->result.target_url = c->target.echo.text;
+	c->result.target_url = c->n_cases ? c->target.echo.text : c->target.url.text;
 	c->result.started = started;
 	c->result.command = c->command;
 	c->result.items = v->items;
-	c->result.n_items = c->n_cases;
+	c->result.n_items = c->n_items;
 	c->result.notes = make_notes(c);
 	c->result.strict = c->o.strict;
 }
@@ -216,15 +247,43 @@ static unsigned terminal_columns(int fd)
 	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : REPORT_WIDTH_DEFAULT;
 }
 
+static int plan_items(struct campaign_view *v)
+{
+	struct campaign *c = v->c;
+	c->n_items = c->n_cases;
+	for (size_t i = 0; i < c->n_scenarios; i++)
+		c->n_items += scenario_items(&c->scenarios[i]);
+	v->items = arena_alloc(&c->arena, c->n_items * sizeof(*v->items));
+	if (!v->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_cases; i++)
+		fill_item(v, &v->items[i], &c->cases[i]);
+	struct result_item *at = v->items + c->n_cases;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++) {
+		r = scenario_plan_items(&c->scenarios[i], &c->arena, at);
+		at += scenario_items(&c->scenarios[i]);
+	}
+	return r;
+}
+
+static void print_beginning(const struct campaign *c)
+{
+	const char *where = c->n_cases ? c->target.echo.text : c->target.url.text;
+	fprintf(stderr, "wsquall %s:", WSQUALL_VERSION);
+	if (c->n_cases)
+		fprintf(stderr, " %zu cases", c->n_cases);
+	if (c->n_scenarios)
+		fprintf(stderr, "%s %zu scenarios", c->n_cases ? " and" : "", c->n_scenarios);
+	fprintf(stderr, " against %s, seed %llu\n", where, (unsigned long long)c->o.seed);
+}
+
 int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *e)
 {
 	*v = (struct campaign_view){.c = c, .tty = isatty(STDERR_FILENO), .started_us = clock_now_us(), .history = {.fd = -1}};
 	v->columns = terminal_columns(STDERR_FILENO);
-	v->items = arena_alloc(&c->arena, c->n_cases * sizeof(*v->items));
-	if (!v->items)
+	if (plan_items(v) < 0)
 		return err_set(e, ENOMEM, "out of memory");
-	for (size_t i = 0; i < c->n_cases; i++)
-		fill_item(v, &v->items[i], &c->cases[i]);
 	begin_result(v);
 	v->replay_options = replay_options(c);
 	if (c->scratch) {
@@ -237,8 +296,7 @@ int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *
 		return r;
 	history_append(&v->history, result_plan_event(&c->result, c->o.strict, c->o.fail_on));
 	if (!c->o.quiet)
-		fprintf(stderr, "wsquall %s: %zu cases against %s, seed %llu\n", WSQUALL_VERSION, c->n_cases, c->target.echo.text,
-			(unsigned long long)c->o.seed);
+		print_beginning(c);
 	return 0;
 }
 
@@ -315,10 +373,13 @@ void campaign_view_unreachable(struct campaign_view *v, const char *why)
 int campaign_dry_run(struct campaign *c)
 {
 	printf("target  %s\nseed    %llu\njobs    %lld\ncases   %zu\n", c->target.echo.text, (unsigned long long)c->o.seed, (long long)c->o.jobs, c->n_cases);
+	if (c->n_scenarios)
+		printf("scenarios %zu\n", c->n_scenarios);
 	for (size_t i = 0; i < c->n_cases; i++) {
 		const struct test_case *tc = c->cases[i].tc;
 		unsigned repeats = tc->repeat ? tc->repeat : 1;
 		printf("%-44s %s\n", tc->id, tc->watch ? "watches every connection" : repeats > 1 ? "several connections in turn" : "one connection");
 	}
+	campaign_scenarios_dry_run(c);
 	return EXIT_PASSED;
 }

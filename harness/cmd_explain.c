@@ -5,6 +5,7 @@
 #include "faults/fault.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/scenario/scenario.h"
 #include "suites/suites.h"
 
 struct explain_command {
@@ -105,9 +106,51 @@ static void explain_fault(struct buf *b, const struct fault *f)
 	opt_help_keys(f->options, b);
 }
 
+static void explain_check(struct buf *b, const struct check_row *c)
+{
+	static const char *const severities[] = {"critical", "major", "minor"};
+	buf_printf(b, "%s: %s\n", c->id, c->title);
+	paragraph(b, "  required", c->required);
+	paragraph(b, "  level", c->level);
+	paragraph(b, "  severity", severities[c->severity]);
+	paragraph(b, "  source", c->source);
+	paragraph(b, "  why", c->why);
+	paragraph(b, "  fix", c->fix);
+	for (size_t i = 0; i < checkers_len; i++)
+		for (size_t k = 0; checkers[i]->checks[k]; k++)
+			if (strcmp(checkers[i]->checks[k], c->id) == 0)
+				paragraph(b, "  checker", checkers[i]->name);
+}
+
+/* A scenario is its own explanation: the file. */
+static bool explain_scenario(struct buf *b, const char *id)
+{
+	size_t len = strcspn(id, "/");
+	for (size_t i = 0; i < scenario_builtins_len; i++) {
+		const struct scenario_builtin *s = &scenario_builtins[i];
+		if (strlen(s->name) != len || memcmp(s->name, id, len) != 0)
+			continue;
+		const struct check_row *c = id[len] ? check_row_find(id + len + 1) : NULL;
+		if (id[len] && !c)
+			return false;
+		if (c)
+			explain_check(b, c);
+		buf_printf(b, "%s%s", c ? "\nThe scenario:\n" : "", s->text);
+		return true;
+	}
+	return false;
+}
+
 static bool explain(struct buf *b, const char *id)
 {
 	const struct fault *f = fault_find(id);
+	const struct check_row *check = check_row_find(id);
+	if (check) {
+		explain_check(b, check);
+		return true;
+	}
+	if (explain_scenario(b, id))
+		return true;
 	if (f) {
 		explain_fault(b, f);
 		return true;
@@ -148,6 +191,10 @@ static int unknown(const struct command *c, const char *id)
 		names[n++] = requirements[i].id;
 	for (size_t i = 0; i < faults_len && n < NAMES_MAX; i++)
 		names[n++] = faults[i]->name;
+	for (size_t i = 0; i < check_rows_len && n < NAMES_MAX; i++)
+		names[n++] = check_rows[i].id;
+	for (size_t i = 0; i < scenario_builtins_len && n < NAMES_MAX; i++)
+		names[n++] = scenario_builtins[i].name;
 	const char *near = near_word(id, names, n);
 	err_set(&e, EINVAL, "nothing is called '%.80s'%s%s%s", id, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return cmd_usage_error(c, &e);
@@ -162,7 +209,7 @@ int cmd_explain(const struct command *c, int argc, char **argv)
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 20);
 	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1,
-			     "explain takes one id, of a case, a requirement (6455-5.5-a), an Autobahn case (7.9.1) or a fault", &words);
+			     "explain takes one id, of a case, a check, a scenario, a requirement (6455-5.5-a), an Autobahn case (7.9.1) or a fault", &words);
 	if (code < 0)
 		code = explain(&b, words.items[0]) ? cmd_print(&b) : unknown(c, words.items[0]);
 	buf_fini(&b);

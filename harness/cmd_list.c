@@ -6,6 +6,7 @@
 #include "harness/base/json.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/scenario/items.h"
 #include "harness/selftest.h"
 #include "reports/report.h"
 #include "suites/suites.h"
@@ -67,6 +68,15 @@ static void list_suites(struct lister *l)
 		ROW(l, keys, case_tables[t].suite, group, count, case_tables[t].about);
 	}
 	static const char *const keys[] = {"suite", "group", "cases", "about"};
+	for (size_t i = 0; i < scenario_builtins_len; i++) {
+		size_t n = 0;
+		while (i + n < scenario_builtins_len && strcmp(scenario_builtins[i + n].suite, scenario_builtins[i].suite) == 0)
+			n++;
+		char count[32];
+		snprintf(count, sizeof(count), "%4zu scenarios", n);
+		ROW(l, keys, scenario_builtins[i].suite, "              ", count, "a workload under faults; the history tells what was lost, reordered, repeated, mislogged");
+		i += n - 1;
+	}
 	ROW(l, keys, "selftest", "              ", "          ", "every deliberate defect of the reference server must be caught by the cases it names");
 }
 
@@ -220,13 +230,62 @@ static void list_planes(struct lister *l)
 		ROW(l, about_keys, fault_plane_name(p), fault_plane_about(p));
 }
 
+static void list_scenarios(struct lister *l)
+{
+	static const char *const keys[] = {"id", "suite", "about", "source"};
+	l->width = 24;
+	for (size_t i = 0; i < scenario_builtins_len; i++) {
+		struct arena a;
+		struct scenario s;
+		struct err e;
+		arena_init(&a, LIST_MAX);
+		if (scenario_load_text(span_str(scenario_builtins[i].text), scenario_builtins[i].name, &a, &s, &e) < 0)
+			fprintf(stderr, "wsquall: %s\n", e.text);
+		else
+			ROW(l, keys, s.name, scenario_builtins[i].suite, s.about, l->json ? s.source : NULL);
+		arena_fini(&a);
+	}
+}
+
+static void list_checks(struct lister *l)
+{
+	static const char *const keys[] = {"id", "severity", "level", "title", "required", "source", "why", "fix"};
+	static const char *const severities[] = {"critical", "major   ", "minor   "};
+	l->width = 26;
+	for (size_t i = 0; i < check_rows_len; i++) {
+		const struct check_row *c = &check_rows[i];
+		if (l->json)
+			ROW(l, keys, c->id, severities[c->severity], c->level, c->title, c->required, c->source, c->why, c->fix);
+		else
+			ROW(l, keys, c->id, severities[c->severity], c->title);
+	}
+}
+
+static void list_dialects(struct lister *l)
+{
+	l->width = 14;
+	for (size_t i = 0; dialect_builtin_name(i); i++) {
+		const struct dialect *d;
+		struct arena a;
+		struct err e;
+		arena_init(&a, LIST_MAX);
+		if (dialect_load(dialect_builtin_name(i), NULL, &a, &d, &e) < 0)
+			fprintf(stderr, "wsquall: %s\n", e.text);
+		else
+			ROW(l, about_keys, d->name, d->about);
+		arena_fini(&a);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*list)(struct lister *l);
 } lists[] = {
-	{"suites", list_suites}, {"cases", list_cases}, {"requirements", list_requirements}, {"autobahn", list_autobahn}, {"watches", list_watches},
-	{"needs", list_needs}, {"defects", list_defects}, {"reports", list_reports}, {"verdicts", list_verdicts},
-	{"faults", list_faults}, {"planes", list_planes},
+	{"suites", list_suites},     {"cases", list_cases},       {"scenarios", list_scenarios},
+	{"checks", list_checks},     {"dialects", list_dialects}, {"requirements", list_requirements},
+	{"autobahn", list_autobahn}, {"watches", list_watches},   {"needs", list_needs},
+	{"defects", list_defects},   {"reports", list_reports},   {"verdicts", list_verdicts},
+	{"faults", list_faults},     {"planes", list_planes},
 };
 
 static int list_one(const struct command *c, const char *name, bool json)

@@ -114,10 +114,11 @@ static int run_one(const struct campaign_options *o, const char *defect, struct 
 {
 	struct campaign c = {.o = *o, .scratch = true, .on_item = compare, .reference = {.out = -1}};
 	char argument[160];
-	const char *arguments[] = {"--engine=naive", argument};
+	const char *arguments[] = {"--engine=naive", argument}, *suites[] = {"conformance"};
 	snprintf(argument, sizeof(argument), "--defect=%s", defect ? defect : "");
 	arena_init(&c.arena, 256 << 20);
 	c.o.cases = (struct opt_strings){0};
+	c.o.suites = (struct opt_strings){.items = suites, .len = 1};
 	c.o.target = NULL;
 	c.o.ignore_known = true;
 	if (!c.o.timeout_given)

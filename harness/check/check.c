@@ -383,6 +383,7 @@ static struct check_result result_of(const struct check_run *run, const struct j
 		r.outcome = CHECK_WARN;
 	} else if (!j->samples) {
 		r.outcome = CHECK_INCONCLUSIVE;
+		r.untested = true;
 		r.note = j->note ? j->note : "it was never put to the test";
 	}
 	return r;

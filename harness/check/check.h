@@ -122,6 +122,7 @@ struct check_result {
 	const struct checker *checker;
 	enum check_outcome outcome;
 	uint64_t samples, violations;
+	bool untested;             /* inconclusive because what it looks at did not come about at all */
 	const char *note;          /* of a pass, or why it is inconclusive or skipped; or NULL */
 	const struct check_finding *findings;
 	size_t n_findings;

@@ -32,7 +32,8 @@ static void on_say(void *owner, struct span message, bool binary)
 	touch(message);
 }
 
-static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type, struct span body)
+static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type,
+		    struct span body)
 {
 	(void)owner;
 	(void)type;

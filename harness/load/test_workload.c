@@ -17,7 +17,8 @@ static void peace(void **state)
 	(void)state;
 	struct rig r;
 	rig_init(&r, "wsquall");
-	rig_options(&r, "subscribers=7 publishers=3 channels=3 quiet_channels=1 channels_each=2 rate=300/s open_rate=0/s payload=200B");
+	rig_options(&r, "subscribers=7 publishers=3 channels=3 quiet_channels=1 channels_each=2 rate=300/s "
+			"open_rate=0/s payload=200B");
 	rig_server(&r, 0, NULL, 0);
 	rig_open(&r);
 	assert_true(rig_run(&r, rig_up));
@@ -138,7 +139,8 @@ static bool all_down(struct rig *r)
 	return s.up == 0;
 }
 
-/* The server is killed and comes back empty: epochs change, what was published before is not owed, outcomes are unknown. */
+/* The server is killed and comes back empty: epochs change, what was published before is not owed, outcomes are
+ * unknown. */
 static void kills(void **state)
 {
 	(void)state;

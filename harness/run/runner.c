@@ -477,6 +477,8 @@ void runner_run(struct runner *r)
 
 void runner_fini(struct runner *r)
 {
+	if (!r->env)
+		return;
 	for (size_t slot = 0; r->runs && slot < r->o.jobs; slot++)
 		case_run_free(TAKE_PTR(r->runs[slot]));
 	case_run_free(TAKE_PTR(r->canary));

@@ -67,6 +67,7 @@ struct runner {
 
 /* Copies `cases`. -ENOMEM. */
 int runner_init(struct runner *r, struct case_env *env, const struct runner_options *o, const struct runner_case *cases, size_t n);
+/* Safe on a zeroed one. */
 void runner_fini(struct runner *r);
 /* Blocks on the loop until every item is decided, or the run is stopped or aborted (what is left is then VERDICT_ERROR). */
 void runner_run(struct runner *r);

@@ -1,0 +1,181 @@
+/* Outcomes as items of a result, and findings as text with their evidence. */
+#include "harness/scenario/items.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "harness/base/file.h"
+
+enum { EVIDENCE_FILE_MAX = 4 << 20, CHECKS_OF_ONE_MAX = 256 };
+
+static const char *const none[] = {NULL};
+
+/* The checks that its checkers decide, each once, in the order of the checkers. */
+static size_t list_checks(const struct scenario *s, const struct check_row **ret)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < s->checks.len; i++) {
+		const struct checker *c = s->checks.items[i].callee.what;
+		for (size_t k = 0; c->checks[k] && n < CHECKS_OF_ONE_MAX; k++)
+			ret[n++] = check_row_find(c->checks[k]);
+	}
+	return n;
+}
+
+size_t scenario_items(const struct scenario *s)
+{
+	const struct check_row *rows[CHECKS_OF_ONE_MAX];
+	return 1 + list_checks(s, rows);
+}
+
+int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items)
+{
+	const struct check_row *rows[CHECKS_OF_ONE_MAX];
+	size_t n = list_checks(s, rows);
+	items[0] = (struct result_item){
+		.id = s->name, .title = s->about, .suite = s->suite, .group = s->name, .kind = "scenario",
+		.verdict = VERDICT_ERROR, .level = "INFO", .requirements = none, .autobahn = none, .seen = "not run",
+		.required = "runs as planned, with faults that hit live connections", .explain = s->source,
+	};
+	for (size_t i = 0; i < n; i++) {
+		items[1 + i] = (struct result_item){
+			.id = arena_printf(a, "%s/%s", s->name, rows[i]->id), .title = rows[i]->title, .suite = s->suite,
+			.group = s->name, .kind = "check", .verdict = VERDICT_ERROR, .level = rows[i]->level,
+			.requirements = none, .autobahn = none, .seen = "not run", .required = rows[i]->required,
+			.explain = rows[i]->why, .fix = rows[i]->fix,
+		};
+		if (!items[1 + i].id)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void set_all(const struct scenario *s, enum verdict verdict, const char *seen, struct result_item *items)
+{
+	for (size_t i = 0; i < scenario_items(s); i++) {
+		items[i].verdict = verdict;
+		items[i].seen = seen;
+		items[i].required = i ? items[i].required : "";
+	}
+}
+
+void scenario_skip_items(const struct scenario *s, const char *why, struct result_item *items)
+{
+	set_all(s, VERDICT_SKIP, why, items);
+}
+
+/* Evidence ----------------------------------------------------------------------------------------------------- */
+
+static void print_finding(const struct check_finding *f, size_t number, struct buf *b)
+{
+	buf_printf(b, "\n%zu. %s\n   at %.6f s", number, f->seen, (double)f->at_us / 1e6);
+	if (f->client)
+		buf_printf(b, ", client %u", f->client);
+	if (f->channel)
+		buf_printf(b, ", channel %u", f->channel);
+	buf_printf(b, "\n   faults in force:");
+	for (size_t i = 0; f->faults[i]; i++)
+		buf_printf(b, " %s", f->faults[i]);
+	buf_printf(b, "%s\n\n", f->faults[0] ? "" : " none");
+	for (size_t i = 0; f->evidence[i]; i++)
+		buf_printf(b, "   %s\n", f->evidence[i]);
+}
+
+/* The path of the file, relative to the folder; NULL when there is none. */
+static const char *write_evidence(const struct scenario *s, const struct check_result *r, const char *folder,
+				  const char *history, const char *replay, struct arena *a)
+{
+	struct buf b CLEANUP(buf_fini) = {0};
+	struct err ignored;
+	if (!folder || !r->n_findings)
+		return NULL;
+	const char *name = arena_printf(a, "evidence/%s-%s.txt", s->name, r->row->id);
+	mkdir(arena_printf(a, "%s/evidence", folder), 0777);
+	buf_init(&b, EVIDENCE_FILE_MAX);
+	buf_printf(&b, "%s: %s\n%s\n\nrequired  %s\nseen      %llu times, in %llu chances; the first %zu follow\n", s->name,
+		   r->row->id, r->row->title, r->row->required, (unsigned long long)r->violations,
+		   (unsigned long long)r->samples, r->n_findings);
+	if (history)
+		buf_printf(&b, "all       %s\n", history);
+	if (replay)
+		buf_printf(&b, "again     %s\n", replay);
+	for (size_t i = 0; i < r->n_findings; i++)
+		print_finding(&r->findings[i], i + 1, &b);
+	return file_write_atomic(arena_printf(a, "%s/%s", folder, name), buf_span(&b), &ignored) < 0 ? NULL : name;
+}
+
+/* Items -------------------------------------------------------------------------------------------------------- */
+
+static enum verdict verdict_of(enum check_outcome o)
+{
+	static const enum verdict verdicts[] = {
+		[CHECK_PASS] = VERDICT_PASS, [CHECK_WARN] = VERDICT_WARN, [CHECK_FAIL] = VERDICT_FAIL,
+		[CHECK_INCONCLUSIVE] = VERDICT_INCONCLUSIVE, [CHECK_SKIP] = VERDICT_SKIP,
+	};
+	return verdicts[o];
+}
+
+static const char *seen_of(const struct check_result *r, struct arena *a)
+{
+	if (r->n_findings && r->violations > 1)
+		return arena_printf(a, "%s, and %llu more", r->findings[0].seen, (unsigned long long)r->violations - 1);
+	if (r->n_findings)
+		return arena_strdup(a, r->findings[0].seen);
+	if (r->outcome == CHECK_PASS)
+		return arena_printf(a, "held %llu times", (unsigned long long)r->samples);
+	if (r->untested)
+		return "this scenario did not put it to the test";
+	return arena_strdup(a, r->note ? r->note : "it could not be decided");
+}
+
+static struct result_item *item_of(const struct scenario *s, const char *check, struct result_item *items)
+{
+	for (size_t i = 1; i < scenario_items(s); i++)
+		if (strcmp(strchr(items[i].id, '/') + 1, check) == 0)
+			return &items[i];
+	return NULL;
+}
+
+static void fill_check(const struct scenario *s, const struct scenario_outcome *o, const struct check_result *r,
+		       const char *folder, const char *replay, struct arena *a, struct result_item *item)
+{
+	item->verdict = r->untested ? VERDICT_SKIP : verdict_of(r->outcome);
+	item->seen = seen_of(r, a);
+	if (r->outcome == CHECK_PASS)
+		item->note = r->note ? arena_strdup(a, r->note) : NULL;
+	item->evidence = write_evidence(s, r, folder, o->history, replay, a);
+	item->replay = item->verdict == VERDICT_PASS || item->verdict == VERDICT_SKIP ? NULL : replay;
+}
+
+static const char *summary(const struct scenario_outcome *o, struct arena *a)
+{
+	const struct workload_state *w = &o->workload;
+	return arena_printf(a, "%llu clients, %llu published, %llu delivered, %llu reconnects; faults acted %llu times",
+			    (unsigned long long)w->clients, (unsigned long long)w->published,
+			    (unsigned long long)w->delivered, (unsigned long long)w->reconnects,
+			    (unsigned long long)o->faults_hit);
+}
+
+void scenario_fill_items(const struct scenario *s, const struct scenario_outcome *o, const char *folder,
+			 const char *replay, struct arena *a, struct result_item *items)
+{
+	static const enum verdict verdicts[] = {
+		[SCENARIO_RAN] = VERDICT_PASS, [SCENARIO_NOT_OPENED] = VERDICT_INCONCLUSIVE,
+		[SCENARIO_NOT_DRIVEN] = VERDICT_INCONCLUSIVE, [SCENARIO_STOPPED] = VERDICT_ERROR,
+		[SCENARIO_ERROR] = VERDICT_ERROR,
+	};
+	if (o->end != SCENARIO_RAN) {
+		set_all(s, verdicts[o->end], arena_strdup(a, o->why), items);
+		items[0].replay = replay;
+		return;
+	}
+	items[0].verdict = VERDICT_PASS;
+	items[0].seen = summary(o, a);
+	items[0].duration_ms = o->duration_ms;
+	for (size_t i = 0; i < o->n_checks; i++) {
+		struct result_item *item = item_of(s, o->checks[i].row->id, items);
+		if (item)
+			fill_check(s, o, &o->checks[i], folder, replay, a, item);
+	}
+}

@@ -1,0 +1,20 @@
+#pragma once
+/* What a scenario is in a result: one item for itself, and one for each check that its checkers decide. */
+#include "harness/run/result.h"
+#include "harness/scenario/run.h"
+
+/* How many items a scenario has. */
+size_t scenario_items(const struct scenario *s);
+/*
+ * Fills them as planned: ids ("idle-kill", "idle-kill/resume.sequence"), titles, what is required; verdict error. Texts
+ * live in the arena. -ENOMEM.
+ */
+int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items);
+/* It was not run: each item is a skip that says why. */
+void scenario_skip_items(const struct scenario *s, const char *why, struct result_item *items);
+/*
+ * What came out. folder: of the reports; findings go to FOLDER/evidence/SCENARIO-CHECK.txt, whose name each item keeps;
+ * NULL: nowhere. replay: the command that runs it again, or NULL.
+ */
+void scenario_fill_items(const struct scenario *s, const struct scenario_outcome *o, const char *folder,
+			 const char *replay, struct arena *a, struct result_item *items);
