@@ -16,6 +16,7 @@
 
 #include "harness/base/file.h"
 #include "harness/base/guard_internal.h"
+#include "harness/base/proc_stat.h"
 
 struct guard {
 	const struct guard_kind *const *kinds;
@@ -27,48 +28,31 @@ struct guard {
 	int last_id;
 };
 
-/* The text between the parentheses of /proc/PID/stat may hold anything; what follows the last one is numbers. */
-static int read_stat(pid_t pid, char *ret_state, unsigned long long *ret_ticks)
-{
-	char path[64];
-	struct buf b CLEANUP(buf_fini) = {0};
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
-	int r = file_read(path, 4096, &b, NULL);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	const char *rest = strrchr(buf_cstr(&b), ')');
-	/* proc(5): the state is field 3, the start time field 22. */
-	if (!rest || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			    ret_state, ret_ticks) != 2)
-		return -ESRCH;
-	return 0;
-}
-
 int guard_pid_words(pid_t pid, char *ret_pid, char *ret_started)
 {
 	struct buf boot CLEANUP(buf_fini) = {0};
-	unsigned long long ticks;
-	char state;
-	int r = pid > 0 ? read_stat(pid, &state, &ticks) : -ESRCH;
+	struct proc_stat stat;
+	int r = proc_stat_read(pid, &stat);
 	if (r < 0)
 		return r;
 	/* Ticks count from the boot: without it, a pid of before a restart could be taken for one of today. */
 	if (file_read("/proc/sys/kernel/random/boot_id", 256, &boot, NULL) < 0 || boot.len < GUARD_BOOT_LEN)
 		boot.len = 0;
 	snprintf(ret_pid, GUARD_PID_TEXT, "%ld", (long)pid);
-	snprintf(ret_started, GUARD_PID_TEXT, "%llu-%.*s", ticks, GUARD_BOOT_LEN, boot.len ? buf_cstr(&boot) : "0");
+	snprintf(ret_started, GUARD_PID_TEXT, "%llu-%.*s", (unsigned long long)stat.started, GUARD_BOOT_LEN,
+		 boot.len ? buf_cstr(&boot) : "0");
 	return 0;
 }
 
 bool guard_pid_same(const char *pid, const char *started)
 {
-	char pid_now[GUARD_PID_TEXT], started_now[GUARD_PID_TEXT], state, *end;
-	unsigned long long ticks;
+	char pid_now[GUARD_PID_TEXT], started_now[GUARD_PID_TEXT], *end;
+	struct proc_stat stat;
 	long number = strtol(pid, &end, 10);
 	if (*end || number <= 0 || number > INT32_MAX || guard_pid_words((pid_t)number, pid_now, started_now) < 0 ||
 	    strcmp(pid, pid_now) != 0 || strcmp(started, started_now) != 0)
 		return false;
-	return read_stat((pid_t)number, &state, &ticks) == 0 && state != 'Z' && state != 'X';
+	return proc_stat_read((pid_t)number, &stat) == 0 && !proc_stat_over(stat.state);
 }
 
 static int start_child(struct guard *g, struct err *e)

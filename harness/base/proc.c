@@ -16,14 +16,9 @@
 #include <unistd.h>
 
 #include "harness/base/err.h"
+#include "harness/base/proc_stat.h"
 
-enum { STAT_MAX = 1024, STATUS_MAX = 8192 };
-
-struct stat_line {
-	char state;
-	pid_t parent;
-	uint64_t started;
-};
+enum { STATUS_MAX = 8192 };
 
 static ssize_t read_proc(pid_t pid, const char *file, char *to, size_t len)
 {
@@ -45,51 +40,28 @@ static ssize_t read_proc(pid_t pid, const char *file, char *to, size_t len)
 	return (ssize_t)got;
 }
 
-/* "pid (comm) state ppid ...": comm may hold anything, so the fields are counted from the last parenthesis. */
-static int read_stat(pid_t pid, struct stat_line *ret)
-{
-	char text[STAT_MAX];
-	ssize_t n = read_proc(pid, "stat", text, sizeof(text));
-	if (n < 0)
-		return (int)n;
-	const char *at = strrchr(text, ')');
-	int parent;
-	unsigned long long started;
-	if (!at || sscanf(at + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-			  &ret->state, &parent, &started) != 3)
-		return -ESRCH;
-	ret->parent = parent;
-	ret->started = started;
-	return 0;
-}
-
-static bool over(char state)
-{
-	return state == 'Z' || state == 'X' || state == 'x';
-}
-
 int proc_identify(pid_t pid, struct proc_id *ret_id)
 {
-	struct stat_line line;
-	int r = pid > 0 ? read_stat(pid, &line) : -ESRCH;
+	struct proc_stat stat;
+	int r = proc_stat_read(pid, &stat);
 	if (r < 0)
 		return r;
-	if (over(line.state))
+	if (proc_stat_over(stat.state))
 		return -ESRCH;
-	*ret_id = (struct proc_id){pid, line.started};
+	*ret_id = (struct proc_id){pid, stat.started};
 	return 0;
 }
 
 char proc_state(struct proc_id id)
 {
-	struct stat_line line;
-	return read_stat(id.pid, &line) == 0 && line.started == id.started ? line.state : 0;
+	struct proc_stat stat;
+	return proc_stat_read(id.pid, &stat) == 0 && stat.started == id.started ? stat.state : 0;
 }
 
 bool proc_lives(struct proc_id id)
 {
 	char state = proc_state(id);
-	return state && !over(state);
+	return state && !proc_stat_over(state);
 }
 
 int proc_open(struct proc_id id)
@@ -137,8 +109,8 @@ struct scan {
 
 static int scan_add(struct scan *s, pid_t pid)
 {
-	struct stat_line line;
-	if (read_stat(pid, &line) < 0 || over(line.state))
+	struct proc_stat stat;
+	if (proc_stat_read(pid, &stat) < 0 || proc_stat_over(stat.state))
 		return 0;
 	if (s->n == PROC_SCAN_MAX)
 		return -E2BIG;
@@ -150,7 +122,7 @@ static int scan_add(struct scan *s, pid_t pid)
 		s->list = list;
 		s->cap = cap;
 	}
-	s->list[s->n++] = (struct seen){pid, line.parent, line.started};
+	s->list[s->n++] = (struct seen){pid, stat.parent, stat.started};
 	return 0;
 }
 
