@@ -16,6 +16,7 @@
 #include "harness/base/unit.h"
 #include "harness/cmd.h"
 #include "harness/inject.h"
+#include "harness/inject_log.h"
 #include "harness/proxy/options_json.h"
 
 static const char *const planes[] = {
@@ -62,6 +63,7 @@ struct inject {
 	struct loop loop;
 	struct guard *guard;
 	struct inject_site where;
+	struct inject_log log;
 	struct fault_run *run;
 	uv_signal_t signals[3];
 	bool stopped;              /* by a signal */
@@ -146,20 +148,6 @@ static int read_command_line(struct inject *in, const struct command *c, int arg
 
 /* Telling ------------------------------------------------------------------------------------------------------------- */
 
-static void print_event(json_t *event)
-{
-	struct buf b CLEANUP(buf_fini) = {0};
-	char time[CLOCK_RFC3339_LEN];
-	buf_init(&b, 1 << 16);
-	clock_rfc3339(time, sizeof(time));
-	json_object_set_new(event, "time", json_string(time));
-	json_append(&b, event);
-	buf_append_u8(&b, '\n');
-	fwrite(b.p, 1, b.len, stdout);
-	fflush(stdout);
-	json_decref(event);
-}
-
 static void set_text(json_t *o, const char *key, const char *text)
 {
 	if (text)
@@ -169,8 +157,8 @@ static void set_text(json_t *o, const char *key, const char *text)
 static void on_event(void *owner, const struct fault_event *event)
 {
 	char name[64];
+	struct inject *in = owner;
 	json_t *o = json_object();
-	(void)owner;
 	snprintf(name, sizeof(name), "fault.%s", event->what);
 	set_text(o, "event", name);
 	set_text(o, "fault", event->fault);
@@ -179,16 +167,16 @@ static void on_event(void *owner, const struct fault_event *event)
 	if (event->connection)
 		json_object_set_new(o, "connection", json_integer((json_int_t)event->connection));
 	set_text(o, "detail", event->detail);
-	print_event(o);
+	inject_log_put(&in->log, o);
 }
 
-static void print_start(const struct inject *in)
+static void print_start(struct inject *in)
 {
 	json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:i}", "event", "inject.start", "fault", in->fault->name, "plane",
 			      fault_plane_name(in->plane), "seed", (json_int_t)in->o.seed, "for_ms", (json_int_t)in->o.for_ms,
 			      "guard", (int)guard_pid(in->guard));
 	json_object_set_new(o, "options", options_to_json(in->fault->options, in->fault->options_size, in->options, OPTIONS_ALL));
-	print_event(o);
+	inject_log_put(&in->log, o);
 	struct buf d CLEANUP(buf_fini) = {0};
 	buf_init(&d, 64);
 	unit_duration_print(&d, in->o.for_ms);
@@ -196,10 +184,18 @@ static void print_start(const struct inject *in)
 		fault_undo(in->fault, in->plane));
 }
 
-static void print_end(const char *why, bool healed)
+/* 0, or what kept the log from being whole. */
+static int print_end(struct inject *in, const char *why, bool healed)
 {
-	print_event(json_pack("{s:s, s:s, s:b}", "event", "inject.end", "why", why, "healed", healed));
+	json_t *o = json_pack("{s:s, s:s, s:b}", "event", "inject.end", "why", why, "healed", healed);
+	if (in->log.lost)
+		json_object_set_new(o, "lost", json_integer((json_int_t)in->log.lost));
+	inject_log_put(&in->log, o);
 	fprintf(stderr, healed ? "wsquall: healed\n" : "wsquall: NOT healed: 'wsquall doctor --clean' tries again\n");
+	int r = inject_log_end(&in->log);
+	if (r < 0)
+		fprintf(stderr, "wsquall: standard output did not take all of the log: %s\n", strerror(-r));
+	return r;
 }
 
 static void put_lines(struct buf *b, const char *head, const char *lines)
@@ -298,12 +294,13 @@ static void close_signals(struct inject *in)
 static int hurt(struct inject *in, struct err *e)
 {
 	print_start(in);
+	guard_deadline(in->guard, in->o.for_ms);
 	int r = fault_start(&in->where.site, in->fault, in->plane, NULL, in->options, in->o.for_ms, &in->run, e);
 	if (r < 0)
 		return r;
 	in->run->owner = in;
 	in->run->on_done = on_done;
-	print_event(json_pack("{s:s}", "event", "inject.in_force"));
+	inject_log_put(&in->log, json_pack("{s:s}", "event", "inject.in_force"));
 	while (!in->ended && !in->stopped)
 		loop_run(&in->loop);
 	fault_stop(TAKE_PTR(in->run));
@@ -325,17 +322,18 @@ static int run(struct inject *in, const struct command *c)
 		return EXIT_INCONCLUSIVE;
 	}
 	in->where.site.on_event = on_event;
+	in->where.site.owner = in;
 	in->where.site.guard = in->guard;
 	listen_to_signals(in);
 	r = hurt(in, &e);
 	close_signals(in);
 	bool healed = guard_stop(TAKE_PTR(in->guard)) == 0;
-	print_end(r < 0 || in->error < 0 ? "failed" : in->stopped ? "signal" : "over", healed);
+	int told = print_end(in, r < 0 || in->error < 0 ? "failed" : in->stopped ? "signal" : "over", healed);
 	if (r < 0)
 		fprintf(stderr, "wsquall: %s\n", e.text);
 	if (in->error < 0)
 		fprintf(stderr, "wsquall: %s did not go as asked: %s\n", in->fault->name, strerror(-in->error));
-	if (!healed || ferror(stdout))
+	if (!healed || told < 0)
 		return EXIT_OURS;
 	return r < 0 ? exit_code(r) : in->error < 0 ? EXIT_FAILED : in->stopped ? EXIT_STOPPED : EXIT_PASSED;
 }
@@ -355,7 +353,9 @@ int cmd_inject(const struct command *c, int argc, char **argv)
 		fprintf(stderr, "wsquall: no event loop\n");
 		code = EXIT_OURS;
 	} else if (code < 0) {
+		inject_log_init(&in.log, &in.loop);
 		code = run(&in, c);
+		inject_log_fini(&in.log);
 		inject_site_fini(&in.where);
 		loop_fini(&in.loop);
 	}

@@ -8,15 +8,18 @@ A victim has
     snapshot()  as seen from outside; the same before and after
 """
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
 import queue
 import select
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -68,6 +71,11 @@ def run(*argv):
     done = subprocess.run(argv, capture_output=True, text=True, timeout=HANG_S, check=False)
     assert done.returncode == 0, f"{argv}: {done.stderr}"
     return done.stdout
+
+
+def octets_in(pipe):
+    """That wait for its reader."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
 
 class Inject:

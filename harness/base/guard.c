@@ -225,6 +225,13 @@ int guard_undo(struct guard *g, int id)
 	return r;
 }
 
+void guard_deadline(struct guard *g, uint64_t after_ms)
+{
+	char line[32];
+	int n = snprintf(line, sizeof(line), "= %llu\n", (unsigned long long)after_ms);
+	tell(g, span_of(line, (size_t)n));
+}
+
 /* The child was killed: what fails here is told here, and stays in the journal. */
 static bool end_alone(struct guard *g)
 {

@@ -76,6 +76,12 @@ void guard_drop(struct guard *g, int id);
 /* Undoes one entry in this process and drops it; when that fails it is kept. What the undo gave; unknown ids: 0. */
 int guard_undo(struct guard *g, int id);
 
+/*
+ * What is in force now and so long from now is undone by the child if it finds our process stopped then or later
+ * (SIGSTOP, Ctrl-Z, a debugger): a process that runs keeps its own time. A later call replaces an earlier one.
+ */
+void guard_deadline(struct guard *g, uint64_t after_ms);
+
 /* "123" and its start time (and the boot it counts from), so that a later process of the same number is left alone.
  * Each text has GUARD_PID_TEXT octets. -ESRCH. */
 enum { GUARD_PID_TEXT = 48 };

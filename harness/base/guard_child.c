@@ -3,7 +3,9 @@
  * terminal, SIGKILL, a lack of memory. So it is in a session of its own, holds nothing of its parent's but standard
  * error, and ends only when its list is empty or nothing more can be done.
  */
+#include "harness/base/clock.h"
 #include "harness/base/guard_internal.h"
+#include "harness/base/proc_stat.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -20,9 +22,12 @@ struct child {
 	struct guard_list list;
 	struct guard_journal *journal;
 	int socket, parent;            /* parent: a pidfd, -1 where the kernel has none */
+	pid_t parent_pid;
+	uint64_t deadline_us;          /* 0: none */
 };
 
 enum { FD_SOCKET = 3, FD_JOURNAL, FD_FOLDER, FD_REST };
+enum { LOOK_MS = 200 };        /* between two looks at a parent that has a deadline */
 enum { COMPLAINT_MAX = 2048 }; /* less than PIPE_BUF: a pipe that is ready for any takes all of it (pipe(7)) */
 
 void guard_complain(const struct guard_entry *entry, int r)
@@ -97,6 +102,12 @@ static void drop(struct child *c, int id)
 static void on_message(struct child *c, struct span line)
 {
 	struct guard_entry entry = {0};
+	unsigned long long after_ms;
+	if (line.p[0] == '=') {
+		if (sscanf((const char *)line.p, "= %llu\n", &after_ms) == 1)
+			c->deadline_us = clock_now_us() + after_ms * 1000;
+		return;
+	}
 	int r = guard_line_read(c->kinds, span_sub(line, 0, line.len - 1), &entry);
 	if (r == 0) {
 		drop(c, entry.id);
@@ -111,30 +122,12 @@ static void on_message(struct child *c, struct span line)
 /* False at the end. */
 static bool receive(struct child *c, int flags)
 {
-	uint8_t text[GUARD_ENTRY_MAX];
-	ssize_t n = recv(c->socket, text, sizeof(text), flags);
+	uint8_t text[GUARD_ENTRY_MAX + 1];
+	ssize_t n = recv(c->socket, text, GUARD_ENTRY_MAX, flags);
+	text[n > 0 ? n : 0] = 0;
 	if (n > 0)
 		on_message(c, span_of(text, (size_t)n));
 	return n > 0 || (n < 0 && errno == EINTR);
-}
-
-/*
- * Until the parent is gone. The end of the socket says so, unless another process has inherited the parent's side; then
- * the pidfd does. What was sent before is read first.
- */
-static void serve(struct child *c)
-{
-	struct pollfd fds[] = {{.fd = c->socket, .events = POLLIN}, {.fd = c->parent, .events = POLLIN}};
-	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return;
-		if (fds[1].revents)
-			break;
-		if (fds[0].revents && !receive(c, 0))
-			return;
-	}
-	while (receive(c, MSG_DONTWAIT))
-		;
 }
 
 static void on_result(void *owner, const struct guard_entry *entry, int r)
@@ -146,9 +139,42 @@ static void on_result(void *owner, const struct guard_entry *entry, int r)
 		guard_complain(entry, r);
 }
 
+/* Its own time is over and it does not run. Once: what could not be undone is tried again when it ends. */
+static void heal_a_stopped_parent(struct child *c)
+{
+	struct proc_stat stat;
+	if (!c->deadline_us || clock_now_us() < c->deadline_us || proc_stat_read(c->parent_pid, &stat) < 0 ||
+	    (stat.state != 'T' && stat.state != 't'))
+		return;
+	c->deadline_us = 0;
+	guard_list_undo(&c->list, 1, on_result, c);
+}
+
+/*
+ * Until the parent is gone. The end of the socket says so, unless another process has inherited the parent's side; then
+ * the pidfd does. What was sent before is read first.
+ */
+static void serve(struct child *c)
+{
+	struct pollfd fds[] = {{.fd = c->socket, .events = POLLIN}, {.fd = c->parent, .events = POLLIN}};
+	for (;;) {
+		int n = poll(fds, 2, c->deadline_us ? LOOK_MS : -1);
+		if (n < 0 && errno != EINTR)
+			return;
+		if (n == 0)
+			heal_a_stopped_parent(c);
+		if (fds[1].revents)
+			break;
+		if (fds[0].revents && !receive(c, 0))
+			return;
+	}
+	while (receive(c, MSG_DONTWAIT))
+		;
+}
+
 _Noreturn void guard_child(const struct guard_kind *const *kinds, int socket, pid_t parent, struct guard_journal *j)
 {
-	struct child c = {.kinds = kinds, .journal = j, .socket = socket};
+	struct child c = {.kinds = kinds, .journal = j, .socket = socket, .parent_pid = parent};
 	keep_only(&c);
 	detach();
 	c.parent = (int)syscall(SYS_pidfd_open, parent, 0);

@@ -314,6 +314,32 @@ static void names_begin_with_the_prefix(void **state)
 	guard_stop(g);
 }
 
+static void has_a_deadline(struct guard *g)
+{
+	guard_deadline(g, 1);
+	rig_add(g, "log", "first");
+	rig_add(g, "log", "last");
+}
+
+/* Past its deadline a run that is stopped is healed by its guard, and one that runs is not. */
+static void a_stopped_run_does_not_outlast_its_deadline(void **state)
+{
+	(void)state;
+	pid_t run = rig_run(has_a_deadline);
+	poll(NULL, 0, 5);
+	assert_string_equal(rig_log(), "");
+	assert_int_equal(kill(run, SIGSTOP), 0);
+	for (int ms = 0; strcmp(rig_log(), "last\nfirst\n") != 0; ms += 5) {
+		assert_true(ms < RIG_HANG_MS);
+		poll(NULL, 0, 5);
+	}
+	assert_int_equal(kill(run, SIGCONT), 0);
+	rig_kill(run);
+	rig_await_end(rig->guard);
+	assert_string_equal(rig_log(), "last\nfirst\n"); /* not twice */
+	assert_int_equal(rig_journals(), 0);
+}
+
 static void a_process_is_its_number_and_its_start(void **state)
 {
 	char pid[GUARD_PID_TEXT], started[GUARD_PID_TEXT], other[GUARD_PID_TEXT], its[GUARD_PID_TEXT];
@@ -360,6 +386,7 @@ int main(void)
 		TEST(stopping_says_whether_all_is_undone),
 		TEST(two_runs_do_not_touch_each_other),
 		TEST(names_begin_with_the_prefix),
+		TEST(a_stopped_run_does_not_outlast_its_deadline),
 		TEST(a_process_is_its_number_and_its_start),
 	};
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
