@@ -117,7 +117,7 @@ int strays(bool clean, const pid_t *known, size_t n,
 	   void (*on_found)(void *owner, const struct guard_leftover *left), void *owner)
 {
 	int told = 0;
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+	for (size_t k = 0; guard_pids_are_global() && k < ARRAY_LEN(kinds); k++) {
 		struct names l = {.n = 0};
 		kinds[k].find(&l);
 		for (size_t i = 0; i < l.n; i++) {

@@ -2,7 +2,9 @@
 /*
  * Objects with a name of ours (wsq-<pid>-...) whose process is gone and that no journal tells of: its folder was
  * elsewhere, or was removed. Namespaces under /run/netns, interfaces of our own namespace, control groups. A name whose
- * number is that of a process that lives, ours or not, is left alone.
+ * number is that of a process that lives, ours or not, is left alone. Folders may be shared with others that count
+ * processes differently: names that were made in a PID namespace of its own (guard_prefix) have no number and are never
+ * taken for strays, and inside of one nothing is.
  */
 #include "harness/base/guard.h"
 

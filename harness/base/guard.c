@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,11 +19,21 @@
 #include "harness/base/guard_internal.h"
 #include "harness/base/proc_stat.h"
 
+enum {
+	PREFIX_TEXT = 32,
+	/* 26^7 is more than 2^32: a process number has 22 bits (PID_MAX_LIMIT), of the namespace's the last 10 are taken. */
+	PREFIX_LETTERS = 7,
+	PREFIX_PID_BITS = 22,
+	PREFIX_NAMESPACES = 1 << 10,
+};
+/* PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h. */
+#define PID_NAMESPACE_FIRST 0xEFFFFFFCu
+
 struct guard {
 	const struct guard_kind *const *kinds;
 	struct guard_list list;
 	struct guard_journal journal;  /* its file is open in the child; here only once that is gone */
-	char prefix[32];
+	char prefix[PREFIX_TEXT];
 	pid_t child;
 	int socket;                    /* -1: the child is gone */
 	int last_id;
@@ -53,6 +64,29 @@ bool guard_pid_same(const char *pid, const char *started)
 	    strcmp(pid, pid_now) != 0 || strcmp(started, started_now) != 0)
 		return false;
 	return proc_stat_read((pid_t)number, &stat) == 0 && !proc_stat_over(stat.state);
+}
+
+static ino_t pid_namespace(void)
+{
+	struct stat st;
+	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
+}
+
+bool guard_pids_are_global(void)
+{
+	return pid_namespace() == PID_NAMESPACE_FIRST;
+}
+
+static void make_prefix(char prefix[PREFIX_TEXT])
+{
+	char letters[PREFIX_LETTERS + 1] = "";
+	uint64_t n = (pid_namespace() % PREFIX_NAMESPACES) << PREFIX_PID_BITS | (uint64_t)getpid();
+	for (size_t i = 0; i < PREFIX_LETTERS; i++, n /= 26)
+		letters[i] = (char)('a' + n % 26);
+	if (guard_pids_are_global())
+		snprintf(prefix, PREFIX_TEXT, "wsq-%ld-", (long)getpid());
+	else
+		snprintf(prefix, PREFIX_TEXT, "wsq-%s-", letters);
 }
 
 static int start_child(struct guard *g, struct err *e)
@@ -86,7 +120,7 @@ int guard_start(const struct guard_kind *const *kinds, struct guard **ret_guard,
 		return err_set(e, ENOMEM, "no memory for the guard");
 	g->kinds = kinds;
 	g->socket = -1;
-	snprintf(g->prefix, sizeof(g->prefix), "wsq-%ld-", (long)getpid());
+	make_prefix(g->prefix);
 	int r = guard_journal_create(&g->journal, e);
 	if (r == 0) {
 		r = start_child(g, e);

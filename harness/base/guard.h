@@ -11,8 +11,8 @@
  * The journal is FOLDER/<pid>-<start time>.undo: a first line "wsquall-undo 1", then a line an entry, "+ id kind
  * word..." and "- id", fields apart by one space, words percent-encoded. While its guard lives it is locked (flock(2));
  * nobody else reads it then. FOLDER is $WSQUALL_RUN_DIR; else /run/wsquall for root, $XDG_RUNTIME_DIR/wsquall for
- * others; else /tmp/wsquall-<uid>. It is made if only its last part is missing; it must be a folder of ours, no
- * symbolic link, with nothing allowed to others (0700).
+ * others; else /tmp/wsquall-<uid>, the uid as it is outside of our user namespace. It is made if only its last part is
+ * missing; it must be a folder of ours, no symbolic link, with nothing allowed to others (0700).
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,8 +60,14 @@ int guard_start(const struct guard_kind *const *kinds, struct guard **ret_guard,
  * something is left.
  */
 int guard_stop(struct guard *g);
-/* "wsq-<pid>-": the start of every name of ours; at most 12 octets, so that 3 are left in the name of an interface. */
+/*
+ * "wsq-<pid>-": the start of every name of ours; at most 12 octets, so that 3 are left in the name of an interface. In a
+ * PID namespace of its own (a container) seven letters stand for the number and the namespace: names may be seen from
+ * others, where the number would be another process's or nobody's.
+ */
 const char *guard_prefix(const struct guard *g);
+/* Our process numbers are those of the whole machine: a number that is nobody's here is nobody's anywhere. */
+bool guard_pids_are_global(void);
 /* The child's process id, for tests. */
 pid_t guard_pid(const struct guard *g);
 

@@ -2,6 +2,7 @@
  * The guard's list on disk. Its folder may be in /tmp, where anybody can put a link or a folder of that name before us:
  * nothing is followed, and what is not ours alone is refused.
  */
+#include "harness/base/file.h"
 #include "harness/base/guard_internal.h"
 
 #include <fcntl.h>
@@ -12,7 +13,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { UID_MAP_MAX = 64 << 10 };
+
 static const char first_line[] = "wsquall-undo 1\n";
+
+/*
+ * As the namespace around ours has it: who is root in a user namespace of his own is somebody else outside, where all
+ * share /tmp. user_namespaces(7): lines "inside outside count".
+ */
+static unsigned long outer_uid(void)
+{
+	unsigned long inside, outside, count, uid = geteuid();
+	struct buf map CLEANUP(buf_fini) = {0};
+	if (file_read("/proc/self/uid_map", UID_MAP_MAX, &map, NULL) < 0)
+		return uid;
+	for (const char *line = buf_cstr(&map); line; line = strchr(line, '\n'), line += line != NULL)
+		if (sscanf(line, "%lu %lu %lu", &inside, &outside, &count) == 3 && uid - inside < count)
+			return outside + (uid - inside);
+	return uid;
+}
 
 bool guard_folder_path(size_t i, char path[GUARD_PATH_MAX])
 {
@@ -27,7 +46,7 @@ bool guard_folder_path(size_t i, char path[GUARD_PATH_MAX])
 	} else if (i == 0 && runtime && runtime[0] == '/') {
 		n = snprintf(path, GUARD_PATH_MAX, "%s/wsquall", runtime);
 	} else if (i <= 1) {
-		n = snprintf(path, GUARD_PATH_MAX, "/tmp/wsquall-%lu", (unsigned long)geteuid());
+		n = snprintf(path, GUARD_PATH_MAX, "/tmp/wsquall-%lu", outer_uid());
 	} else {
 		return false;
 	}

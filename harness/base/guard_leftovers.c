@@ -174,11 +174,20 @@ static void examine_name(struct search *s, int folder, const char *path, const c
 	guard_journal_fini(&s->journal);
 }
 
+/* Absent; or another's, who may have made it in /tmp before us: unless it is the one that we are told, look elsewhere. */
+static bool holds_nothing_of_ours(const char *path)
+{
+	const char *told = getenv("WSQUALL_RUN_DIR");
+	struct stat st;
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT && path[0];
+	return st.st_uid != geteuid() && !(told && told[0]);
+}
+
 static int examine_folder(struct search *s, const char *path, struct err *e)
 {
-	struct stat st;
 	struct dirent **names;
-	if (path[0] && lstat(path, &st) < 0 && errno == ENOENT)
+	if (holds_nothing_of_ours(path))
 		return 0;
 	int folder CLEANUP(cleanup_fd) = guard_folder_open(path, false, e);
 	if (folder < 0)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -309,9 +310,42 @@ static void names_begin_with_the_prefix(void **state)
 	char want[32];
 	(void)state;
 	assert_int_equal(guard_start(rig_kinds, &g, NULL), 0);
+	if (!guard_pids_are_global())
+		skip();
 	snprintf(want, sizeof(want), "wsq-%d-", (int)getpid());
 	assert_string_equal(guard_prefix(g), want);
 	guard_stop(g);
+}
+
+static void prefix_of_a_container(struct guard *g)
+{
+	snprintf(rig->text, sizeof(rig->text), "%s", guard_prefix(g));
+	rig->r[0] = guard_pids_are_global();
+}
+
+/* The number 1 of a container is another process outside, or of another container. */
+static void names_of_a_container_have_no_number(void **state)
+{
+	int status;
+	(void)state;
+	if (geteuid() != 0 || !guard_pids_are_global())
+		skip();
+	pid_t outer = fork();
+	if (outer == 0) {
+		if (unshare(CLONE_NEWPID) < 0)
+			_exit(77);
+		rig_kill(rig_run(prefix_of_a_container));
+		_exit(0);
+	}
+	waitpid(outer, &status, 0);
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+	assert_false(rig->r[0]);
+	assert_int_equal(strlen(rig->text), 12);
+	assert_memory_equal(rig->text, "wsq-", 4);
+	assert_int_equal(strspn(rig->text + 4, "abcdefghijklmnopqrstuvwxyz"), 7);
+	assert_string_equal(rig->text + 11, "-");
 }
 
 static void has_a_deadline(struct guard *g)
@@ -386,6 +420,7 @@ int main(void)
 		TEST(stopping_says_whether_all_is_undone),
 		TEST(two_runs_do_not_touch_each_other),
 		TEST(names_begin_with_the_prefix),
+		TEST(names_of_a_container_have_no_number),
 		TEST(a_stopped_run_does_not_outlast_its_deadline),
 		TEST(a_process_is_its_number_and_its_start),
 	};

@@ -6,9 +6,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -84,34 +88,85 @@ static void a_journal_that_is_no_file_of_ours_is_not_read(void **state)
 	assert_string_equal(rig_log(), "good\n");
 }
 
+static uid_t nobodys_uid(void)
+{
+	return 1000000 + (uid_t)getpid(); /* and of no other run of this test */
+}
+
+/* An ordinary user, who has no runtime folder; inside: root of a user namespace of his own. */
+static int become(uid_t user, bool inside)
+{
+	char map[32];
+	unsetenv("WSQUALL_RUN_DIR");
+	unsetenv("XDG_RUNTIME_DIR");
+	if (setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+		return -errno;
+	prctl(PR_SET_DUMPABLE, 1); /* /proc/self is ours again */
+	if (!inside)
+		return 0;
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -ENOSYS;
+	int n = snprintf(map, sizeof(map), "0 %u 1", (unsigned)user);
+	int fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	return fd < 0 || write(fd, map, (size_t)n) != n || close(fd) < 0 || geteuid() != 0 ? -EIO : 0;
+}
+
 static void without_a_folder_told_it_is_under_tmp(void **state)
 {
 	struct stat st;
 	char path[128];
-	uid_t user = 1000000 + (uid_t)getpid(); /* nobody's, and of no other run of this test */
+	uid_t user = nobodys_uid();
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	snprintf(path, sizeof(path), "/tmp/wsquall-%u", (unsigned)user);
-	/* As an ordinary user, who has no runtime folder. */
+	for (int inside = 0; inside < 2; inside++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct guard *g;
+			int r = become(user, inside);
+			if (r < 0)
+				_exit(r == -ENOSYS ? 77 : 1);
+			if (guard_start(rig_kinds, &g, NULL) < 0)
+				_exit(2);
+			rig->r[inside] = stat(path, &st) == 0 ? (int)(st.st_mode & 0777) : -1;
+			guard_stop(g);
+			_exit(0);
+		}
+		int status;
+		waitpid(pid, &status, 0);
+		if (inside && WEXITSTATUS(status) == 77)
+			break; /* no user namespaces here */
+		assert_int_equal(status, 0);
+		assert_int_equal(rig->r[inside], 0700);
+		assert_int_equal(rmdir(path), 0); /* empty: the journal is gone */
+	}
+}
+
+/* Anybody can make it before us. */
+static void a_folder_of_another_is_passed_over(void **state)
+{
+	char path[128];
+	uid_t user = nobodys_uid();
+	int status;
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(path, sizeof(path), "/tmp/wsquall-%u", (unsigned)user);
+	assert_int_equal(mkdir(path, 0755), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct guard *g;
-		unsetenv("WSQUALL_RUN_DIR");
-		unsetenv("XDG_RUNTIME_DIR");
-		if (setresgid(user, user, user) < 0 || setresuid(user, user, user) < 0)
+		if (become(user, false) < 0)
 			_exit(1);
-		if (guard_start(rig_kinds, &g, NULL) < 0)
-			_exit(2);
-		rig->r[0] = stat(path, &st) == 0 ? (int)(st.st_mode & 0777) : -1;
-		guard_stop(g);
+		rig->r[0] = guard_leftovers(rig_kinds, true, NULL, NULL, NULL);
+		rig->r[1] = start(NULL);
 		_exit(0);
 	}
-	int status;
 	waitpid(pid, &status, 0);
+	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(status, 0);
-	assert_int_equal(rig->r[0], 0700);
-	assert_int_equal(rmdir(path), 0); /* empty: the journal is gone */
+	assert_int_equal(rig->r[0], 0);
+	assert_int_equal(rig->r[1], -EPERM);
 }
 
 int main(void)
@@ -121,6 +176,7 @@ int main(void)
 		TEST(a_folder_that_is_not_ours_alone_is_refused),
 		TEST(a_journal_that_is_no_file_of_ours_is_not_read),
 		TEST(without_a_folder_told_it_is_under_tmp),
+		TEST(a_folder_of_another_is_passed_over),
 	};
 	return cmocka_run_group_tests_name("guard_folder", tests, NULL, NULL);
 }
