@@ -232,10 +232,14 @@ int guard_add(struct guard *g, const char *kind, const char *const *words, struc
 	r = tell(g, buf_span(&line));
 	if (r == 0)
 		r = await_ack(g, id);
+	if (r < 0)
+		fail(e, r, kind);
+	else
+		r = guard_claim(g->kinds, &g->list, &g->journal, guard_list_find(&g->list, id), e);
 	if (r == 0)
 		return id;
 	guard_drop(g, id);
-	return fail(e, r, kind);
+	return r;
 }
 
 void guard_drop(struct guard *g, int id)
@@ -256,7 +260,20 @@ int guard_undo(struct guard *g, int id)
 	int r = entry ? guard_entry_undo(entry) : 0;
 	if (r == 0)
 		guard_drop(g, id);
+	else
+		guard_failed(g, id, r);
 	return r;
+}
+
+void guard_failed(struct guard *g, int id, int error)
+{
+	char line[48];
+	struct guard_entry *entry = guard_list_find(&g->list, id);
+	if (!entry || !entry->kind->once)
+		return;
+	entry->failed = error;
+	int n = snprintf(line, sizeof(line), "! %d %d\n", id, -error);
+	tell(g, span_of(line, (size_t)n));
 }
 
 void guard_deadline(struct guard *g, uint64_t after_ms)

@@ -42,6 +42,13 @@ struct guard_kind {
 	int words;                     /* at least so many; a line of the journal with fewer is damaged */
 	/* What it undoes outlives a restart of the machine (a file); else the doctor passes over it after one. */
 	bool survives_boot;
+	/*
+	 * So many of its first words name what is changed (a process and which of its limits): what another entry in force has
+	 * hold of, of this run or of another with journals in the same folder, is refused to guard_add() with -EBUSY.
+	 */
+	int claims;
+	/* One that failed is not tried again but by doctor: it takes long, and repeating it may do harm (a command). */
+	bool once;
 	/* words: NULL at the end. 0 or a negative errno. */
 	int (*undo)(char *const *words);
 	/* "thaws process 123": appended to b for doctor and dry runs. */
@@ -61,7 +68,7 @@ int guard_start(const struct guard_kind *const *kinds, struct guard **ret_guard,
  */
 int guard_stop(struct guard *g);
 /*
- * "wsq-<pid>-": the start of every name of ours; at most 12 octets, so that 3 are left in the name of an interface. In a
+ * "wsq-<pid>-": the start of every name of ours; at most 12 octets, so that 3 are left in an interface's name. In a
  * PID namespace of its own (a container) seven letters stand for the number and the namespace: names may be seen from
  * others, where the number would be another process's or nobody's.
  */
@@ -73,20 +80,28 @@ pid_t guard_pid(const struct guard *g);
 
 /*
  * Returns an id above 0 once the child has it on disk. words: NULL at the end. -ENOSPC past GUARD_ENTRIES_MAX or when
- * the disk is full, -E2BIG, -EINVAL for a kind that is not in the table, -EPIPE when the child is gone, -ETIMEDOUT:
- * then do not change anything.
+ * the disk is full, -E2BIG, -EINVAL for a kind that is not in the table, -EBUSY when another fault is at it, -EPIPE
+ * when the child is gone, -ETIMEDOUT: then do not change anything.
  */
 int guard_add(struct guard *g, const char *kind, const char *const *words, struct err *e);
 /* It is undone: forget it. Ids that are unknown or 0 are ignored. */
 void guard_drop(struct guard *g, int id);
 /* Undoes one entry in this process and drops it; when that fails it is kept. What the undo gave; unknown ids: 0. */
 int guard_undo(struct guard *g, int id);
+/* The caller has tried to undo it by himself, which gave this negative errno: a kind that is tried once was tried. */
+void guard_failed(struct guard *g, int id, int error);
 
 /*
  * What is in force now and so long from now is undone by the child if it finds our process stopped then or later
  * (SIGSTOP, Ctrl-Z, a debugger): a process that runs keeps its own time. A later call replaces an earlier one.
  */
 void guard_deadline(struct guard *g, uint64_t after_ms);
+
+/*
+ * For an undo that starts processes, in the child between fork and exec: what the guard's own process has and nobody
+ * else should, its place behind all others when memory is out, is given back. Nothing elsewhere.
+ */
+void guard_release(void);
 
 /* "123" and its start time (and the boot it counts from), so that a later process of the same number is left alone.
  * Each text has GUARD_PID_TEXT octets. -ESRCH. */

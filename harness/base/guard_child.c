@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -60,6 +61,29 @@ static void keep_only(struct child *c)
 	closefrom(FD_REST);
 }
 
+static char score_before[16];      /* "": it was not changed */
+
+static bool set_score(const char *text)
+{
+	int fd CLEANUP(cleanup_fd) = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, text, strlen(text)) > 0;
+}
+
+/* Only root may ask for that. */
+static void be_the_last_when_memory_is_out(void)
+{
+	int fd CLEANUP(cleanup_fd) = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, score_before, sizeof(score_before) - 1) : -1;
+	if (n <= 0 || !set_score("-1000"))
+		score_before[0] = 0;
+}
+
+void guard_release(void)
+{
+	if (score_before[0])
+		set_score(score_before);
+}
+
 static void detach(void)
 {
 	static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN, SIGTTOU,
@@ -72,11 +96,7 @@ static void detach(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
 	prctl(PR_SET_NAME, "wsquall-guard");
-	/* The last to go when memory is out; only root may ask for that. */
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, "-1000", 5) < 0)
-		(void)fd;
-	cleanup_fd(&fd);
+	be_the_last_when_memory_is_out();
 	if (chdir("/") < 0)
 		return;
 }
@@ -99,15 +119,23 @@ static void drop(struct child *c, int id)
 	guard_journal_compact(c->journal, &c->list);
 }
 
+/* Not for the journal: "= ms" a deadline, "! id errno" an undo that failed. text ends with NUL. */
+static void on_word(struct child *c, const char *text)
+{
+	char *end;
+	uint64_t number = strtoull(text + 2, &end, 10);
+	struct guard_entry *entry = text[0] == '!' ? guard_list_find(&c->list, (int)number) : NULL;
+	if (text[0] == '=')
+		c->deadline_us = clock_now_us() + number * 1000;
+	else if (entry)
+		entry->failed = -(int)strtol(end, NULL, 10);
+}
+
 static void on_message(struct child *c, struct span line)
 {
 	struct guard_entry entry = {0};
-	unsigned long long after_ms;
-	if (line.p[0] == '=') {
-		if (sscanf((const char *)line.p, "= %llu\n", &after_ms) == 1)
-			c->deadline_us = clock_now_us() + after_ms * 1000;
-		return;
-	}
+	if (line.p[0] == '=' || line.p[0] == '!')
+		return on_word(c, (const char *)line.p);
 	int r = guard_line_read(c->kinds, span_sub(line, 0, line.len - 1), &entry);
 	if (r == 0) {
 		drop(c, entry.id);

@@ -7,6 +7,7 @@
 
 struct guard_entry {
 	int id;
+	int failed;                    /* of a kind that is tried once: the negative errno that this gave */
 	const struct guard_kind *kind; /* NULL: not known to this version */
 	char *words[GUARD_WORDS_MAX + 1];
 	char *kind_name;
@@ -27,11 +28,14 @@ int guard_line_add(int id, const char *kind, const char *const *words, struct bu
  * is not in the table is no damage.
  */
 int guard_line_read(const struct guard_kind *const *kinds, struct span line, struct guard_entry *ret);
+/* The next whole line, without its newline; false when there is none. */
+bool guard_line_next(struct span *rest, struct span *ret_line);
 void guard_entry_fini(struct guard_entry *entry);
 /* What undoing it does, in words. */
 void guard_entry_describe(const struct guard_entry *entry, struct buf *b);
-/* 0 or a negative errno; -ENOTSUP for a kind that is not known. */
-int guard_entry_undo(const struct guard_entry *entry);
+/* 0 or a negative errno; -ENOTSUP for a kind that is not known. What is tried once
+ * and has failed gives that again. */
+int guard_entry_undo(struct guard_entry *entry);
 
 /* Takes the entry, also when it fails with -ENOMEM. */
 int guard_list_push(struct guard_list *l, struct guard_entry *entry);
@@ -80,6 +84,17 @@ void guard_journal_compact(struct guard_journal *j, const struct guard_list *l);
 void guard_journal_remove(struct guard_journal *j);
 /* Closes; the file stays. */
 void guard_journal_fini(struct guard_journal *j);
+
+/* What another fault has hold of (guard_claims.c) ----------------------------------------------------------------- */
+
+enum { GUARD_PLACE_MAX = GUARD_PATH_MAX + 2 * GUARD_NAME_MAX };
+
+/*
+ * -EBUSY with a sentence when another entry in force, of this list or of another journal in the folder of ours, is of
+ * the same kind and has the same words where the kind says so.
+ */
+int guard_claim(const struct guard_kind *const *kinds, const struct guard_list *l, const struct guard_journal *own,
+		const struct guard_entry *wanted, struct err *e);
 
 /* The child (guard_child.c) ---------------------------------------------------------------------------------------- */
 

@@ -67,14 +67,13 @@ static void read_line(struct search *s, struct guard_list *l, struct span line, 
 /* A last line without its newline was never answered for: nothing was changed on its account. */
 static void read_lines(struct search *s, struct guard_list *l, struct span all)
 {
-	for (size_t number = 1; all.len; number++) {
-		const uint8_t *end = memchr(all.p, '\n', all.len);
-		size_t len = end ? (size_t)(end - all.p) : all.len;
-		bool head = number == 1 && span_eq(span_sub(all, 0, len), SPAN_LIT("wsquall-undo 1"));
-		if (!head)
-			read_line(s, l, end ? span_sub(all, 0, len) : (struct span){0}, number);
-		all = span_sub(all, len + 1, all.len);
-	}
+	struct span line;
+	size_t number = 1;
+	for (; guard_line_next(&all, &line); number++)
+		if (number > 1 || !span_eq(line, SPAN_LIT("wsquall-undo 1")))
+			read_line(s, l, line, number);
+	if (all.len)
+		read_line(s, l, (struct span){0}, number);
 }
 
 /* FD_CLOEXEC and the lock stay with the journal's own descriptor. */
@@ -174,7 +173,7 @@ static void examine_name(struct search *s, int folder, const char *path, const c
 	guard_journal_fini(&s->journal);
 }
 
-/* Absent; or another's, who may have made it in /tmp before us: unless it is the one that we are told, look elsewhere. */
+/* Absent; or another's, who may have made it in /tmp before us: no matter, unless it is the one that we are told. */
 static bool holds_nothing_of_ours(const char *path)
 {
 	const char *told = getenv("WSQUALL_RUN_DIR");

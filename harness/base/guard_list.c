@@ -135,6 +135,16 @@ int guard_line_read(const struct guard_kind *const *kinds, struct span line, str
 	return r;
 }
 
+bool guard_line_next(struct span *rest, struct span *ret_line)
+{
+	const uint8_t *end = rest->len ? memchr(rest->p, '\n', rest->len) : NULL;
+	if (!end)
+		return false;
+	*ret_line = span_of(rest->p, (size_t)(end - rest->p));
+	*rest = span_sub(*rest, ret_line->len + 1, rest->len);
+	return true;
+}
+
 void guard_entry_fini(struct guard_entry *entry)
 {
 	free(entry->text);
@@ -149,9 +159,13 @@ void guard_entry_describe(const struct guard_entry *entry, struct buf *b)
 		buf_printf(b, "an undo '%.60s', which this version does not know", entry->kind_name);
 }
 
-int guard_entry_undo(const struct guard_entry *entry)
+int guard_entry_undo(struct guard_entry *entry)
 {
-	return entry->kind ? entry->kind->undo((char *const *)entry->words) : -ENOTSUP;
+	if (entry->failed)
+		return entry->failed;
+	int r = entry->kind ? entry->kind->undo((char *const *)entry->words) : -ENOTSUP;
+	entry->failed = r < 0 && entry->kind && entry->kind->once ? r : 0;
+	return r;
 }
 
 int guard_list_push(struct guard_list *l, struct guard_entry *entry)

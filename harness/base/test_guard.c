@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -267,12 +266,6 @@ static void stopping_says_whether_all_is_undone(void **state)
 	assert_string_equal(rig_log(), "first\nfirst\n");
 }
 
-static void two_of_the_same(struct guard *g)
-{
-	rig_add(g, "log", "first");
-	rig_add(g, "log", "last");
-}
-
 static void what_fails_here_is_kept(void **state)
 {
 	struct guard *g;
@@ -285,93 +278,6 @@ static void what_fails_here_is_kept(void **state)
 	assert_int_equal(guard_undo(g, id), 0); /* it was kept */
 	guard_stop(g);
 	assert_string_equal(rig_log(), "stuck\n");
-}
-
-static void two_runs_do_not_touch_each_other(void **state)
-{
-	char text[512];
-	(void)state;
-	pid_t one = rig_run(three), guard_of_one = rig->guard;
-	pid_t two = rig_run(two_of_the_same), guard_of_two = rig->guard;
-	rig_kill(one);
-	rig_await_end(guard_of_one);
-	assert_string_equal(rig_log(), "last\nfirst\n");
-	assert_int_equal(rig_leftovers(true, text, sizeof(text)), 0);
-	assert_int_equal(rig_journals(), 1);
-	rig_kill(two);
-	rig_await_end(guard_of_two);
-	assert_string_equal(rig_log(), "last\nfirst\nlast\nfirst\n");
-	assert_int_equal(rig_journals(), 0);
-}
-
-static void names_begin_with_the_prefix(void **state)
-{
-	struct guard *g;
-	char want[32];
-	(void)state;
-	assert_int_equal(guard_start(rig_kinds, &g, NULL), 0);
-	if (!guard_pids_are_global())
-		skip();
-	snprintf(want, sizeof(want), "wsq-%d-", (int)getpid());
-	assert_string_equal(guard_prefix(g), want);
-	guard_stop(g);
-}
-
-static void prefix_of_a_container(struct guard *g)
-{
-	snprintf(rig->text, sizeof(rig->text), "%s", guard_prefix(g));
-	rig->r[0] = guard_pids_are_global();
-}
-
-/* The number 1 of a container is another process outside, or of another container. */
-static void names_of_a_container_have_no_number(void **state)
-{
-	int status;
-	(void)state;
-	if (geteuid() != 0 || !guard_pids_are_global())
-		skip();
-	pid_t outer = fork();
-	if (outer == 0) {
-		if (unshare(CLONE_NEWPID) < 0)
-			_exit(77);
-		rig_kill(rig_run(prefix_of_a_container));
-		_exit(0);
-	}
-	waitpid(outer, &status, 0);
-	if (WEXITSTATUS(status) == 77)
-		skip();
-	assert_int_equal(status, 0);
-	assert_false(rig->r[0]);
-	assert_int_equal(strlen(rig->text), 12);
-	assert_memory_equal(rig->text, "wsq-", 4);
-	assert_int_equal(strspn(rig->text + 4, "abcdefghijklmnopqrstuvwxyz"), 7);
-	assert_string_equal(rig->text + 11, "-");
-}
-
-static void has_a_deadline(struct guard *g)
-{
-	guard_deadline(g, 1);
-	rig_add(g, "log", "first");
-	rig_add(g, "log", "last");
-}
-
-/* Past its deadline a run that is stopped is healed by its guard, and one that runs is not. */
-static void a_stopped_run_does_not_outlast_its_deadline(void **state)
-{
-	(void)state;
-	pid_t run = rig_run(has_a_deadline);
-	poll(NULL, 0, 5);
-	assert_string_equal(rig_log(), "");
-	assert_int_equal(kill(run, SIGSTOP), 0);
-	for (int ms = 0; strcmp(rig_log(), "last\nfirst\n") != 0; ms += 5) {
-		assert_true(ms < RIG_HANG_MS);
-		poll(NULL, 0, 5);
-	}
-	assert_int_equal(kill(run, SIGCONT), 0);
-	rig_kill(run);
-	rig_await_end(rig->guard);
-	assert_string_equal(rig_log(), "last\nfirst\n"); /* not twice */
-	assert_int_equal(rig_journals(), 0);
 }
 
 static void a_process_is_its_number_and_its_start(void **state)
@@ -418,10 +324,6 @@ int main(void)
 		TEST(what_cannot_be_undone_is_told_and_kept),
 		TEST(what_fails_here_is_kept),
 		TEST(stopping_says_whether_all_is_undone),
-		TEST(two_runs_do_not_touch_each_other),
-		TEST(names_begin_with_the_prefix),
-		TEST(names_of_a_container_have_no_number),
-		TEST(a_stopped_run_does_not_outlast_its_deadline),
 		TEST(a_process_is_its_number_and_its_start),
 	};
 	return cmocka_run_group_tests_name("guard", tests, NULL, NULL);

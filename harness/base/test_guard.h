@@ -8,7 +8,8 @@
 enum { RIG_HANG_MS = 120000 };     /* who waits longer for anything hangs */
 
 /* "log WORD": a line in the log. "needs PATH WORD": -EBUSY until the file is there, then as log. "dies WORD": SIGKILL
- * in the run's own process, else as log. "lasts WORD": as log, and survives a boot. */
+ * in the run's own process, else as log. "lasts WORD": as log, and survives a boot. "holds THING WORD": as log; who has
+ * hold of a thing has it alone. "once WORD": leaves its line and fails, and is not tried again. */
 extern const struct guard_kind *const rig_kinds[];
 
 /* What runs tell the test. */
@@ -39,6 +40,8 @@ const char *rig_log(void);
 const char *rig_journal(void);
 /* Files in the folder of the journals. */
 size_t rig_journals(void);
+/* With their folder. */
+void rig_remove_journals(void);
 /* Writes a journal of a run that never was (of this boot), with this content after the first line. */
 void rig_write_journal(const char *content);
 /* guard_leftovers(), what it told as lines "state description\n" in text; its result. */

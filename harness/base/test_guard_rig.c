@@ -78,7 +78,19 @@ static const struct guard_kind kind_dies = {.name = "dies", .words = 1, .undo = 
 static const struct guard_kind kind_lasts = {
 	.name = "lasts", .words = 1, .survives_boot = true, .undo = undo_log, .describe = describe_log};
 
-const struct guard_kind *const rig_kinds[] = {&kind_log, &kind_needs, &kind_dies, &kind_lasts, NULL};
+static const struct guard_kind kind_holds = {
+	.name = "holds", .words = 2, .claims = 1, .undo = undo_log, .describe = describe_log};
+
+static int undo_once(char *const *words)
+{
+	return undo_log(words) == 0 ? -EIO : -EPERM;
+}
+
+static const struct guard_kind kind_once = {
+	.name = "once", .words = 1, .once = true, .undo = undo_once, .describe = describe_log};
+
+const struct guard_kind *const rig_kinds[] = {&kind_log, &kind_needs, &kind_dies, &kind_lasts, &kind_holds, &kind_once,
+					      NULL};
 
 int rig_setup(void **state)
 {
@@ -184,6 +196,11 @@ size_t rig_journals(void)
 	if (d)
 		closedir(d);
 	return d ? n - 2 : 0;
+}
+
+void rig_remove_journals(void)
+{
+	nftw(rig_folder(), remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 void rig_write_journal(const char *content)
