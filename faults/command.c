@@ -13,17 +13,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "faults/launch.h"
 #include "harness/base/clock.h"
 
 static void become(const struct command_spec *spec, char **environment, int output)
 {
-	sigset_t none;
 	int nowhere = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	setpgid(0, 0);
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	launch_release();
 	dup2(nowhere, 0);
 	dup2(output, 1);
 	dup2(output, 2);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "faults/undo.h"
+#include "harness/net/loop.h"
 
 const char *launch_faketime(void)
 {
@@ -87,14 +88,22 @@ static void child_pidfile(const struct prepared *p)
 		child_fail(p);
 }
 
-static void child_become(const struct prepared *p)
+void launch_release(void)
 {
 	sigset_t none;
-	setsid();
 	for (int i = 1; i < NSIG; i++)
 		signal(i, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	guard_release();
+	loop_release();
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+static void child_become(const struct prepared *p)
+{
+	setsid();
+	launch_release();
 	if (dup2(p->nowhere, 0) < 0 || dup2(p->log, 1) < 0 || dup2(p->log, 2) < 0)
 		child_fail(p);
 	if (p->l->pidfile)

@@ -23,6 +23,11 @@ struct launch {
 	const char *clock;         /* FAKETIME_TIMESTAMP_FILE: it runs under libfaketime; the file is made when absent */
 };
 
+/*
+ * In a child between fork and exec: no signal is ignored or blocked, no descriptor but 0, 1 and 2 stays open, and
+ * limits are those that we were started with.
+ */
+void launch_release(void);
 /* Checks lengths and, with clock, that libfaketime is there. 0, -E2BIG, -ENOTSUP with a sentence. */
 int launch_check(const struct launch *l, struct err *e);
 /* Returns when its program runs. A child of ours until it is reaped. Negative errno with a sentence. */

@@ -11,10 +11,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +24,8 @@
 
 #include "faults/test_process_rig.h"
 #include "harness/base/clock.h"
+
+enum { FILES_AT_START = 200 };     /* of this program: its loop raises them */
 
 static const enum rig_kept keepings[] = {RIG_STARTED, RIG_KEPT};
 
@@ -61,6 +65,24 @@ static void killed_and_back(void **state)
 		close(fd);
 	}
 	assert_int_equal(rig_count(r, "node.ended a signal=9"), 1); /* of the other the status is its supervisor's */
+}
+
+/* Neither our descriptors nor the limits that we have raised for ourselves. */
+static void a_started_node_has_nothing_of_ours(void **state)
+{
+	struct rig *r = *state;
+	struct rlimit limit;
+	int ends[2];
+	assert_int_equal(pipe(ends), 0); /* not closed by exec */
+	size_t node = rig_add(r, RIG_STARTED);
+	close(ends[1]);
+	struct pollfd end = {.fd = ends[0], .events = POLLIN};
+	assert_int_equal(poll(&end, 1, 0), 1);
+	close(ends[0]);
+	assert_int_equal(prlimit(rig_id(r, node).pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	assert_int_equal(limit.rlim_cur, FILES_AT_START);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(limit.rlim_cur, limit.rlim_max);
 }
 
 /* Without restart_after it is away until the fault is over. */
@@ -284,8 +306,13 @@ static void which_nodes(void **state)
 
 int main(void)
 {
+	struct rlimit files;
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = FILES_AT_START;
+	setrlimit(RLIMIT_NOFILE, &files);
 	const struct CMUnitTest tests[] = {
-		TEST(killed_and_back), TEST(killed_until_the_end), TEST(killed_for_good), TEST(terminated),
+		TEST(killed_and_back), TEST(a_started_node_has_nothing_of_ours),
+		TEST(killed_until_the_end), TEST(killed_for_good), TEST(terminated),
 		TEST(terminated_and_healed_early), TEST(paused), TEST(paused_again_and_again), TEST(a_stop_of_others_stays),
 		TEST(a_used_number_is_never_hurt), TEST(which_nodes),
 	};

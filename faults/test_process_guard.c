@@ -56,10 +56,25 @@ static bool has_ended(struct rig *r, const struct seen_before *b)
 	return !proc_lives(b->id);
 }
 
+static int out_of_memory_score(pid_t pid)
+{
+	char path[64];
+	int score = 4711;
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	FILE *f = fopen(path, "r");
+	if (f && fscanf(f, "%d", &score) != 1)
+		score = 4711;
+	if (f)
+		fclose(f);
+	return score;
+}
+
+/* Started by the guard, and none of its ways are with it. */
 static bool is_another(struct rig *r, const struct seen_before *b)
 {
 	struct proc_id now;
-	return has_ended(r, b) && fault_node_find(r->nodes[0], &now, NULL) == 0;
+	return has_ended(r, b) && fault_node_find(r->nodes[0], &now, NULL) == 0 &&
+	       out_of_memory_score(now.pid) == out_of_memory_score(getpid());
 }
 
 static bool fewer_files(struct rig *r, const struct seen_before *b)

@@ -7,17 +7,30 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+
+static struct rlimit files_before;
+static bool files_raised;
 
 /* Hundreds of connections at once do not fit the usual soft limit of 1024 files. */
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	if (!files_raised)
+		files_before = limit;
+	limit.rlim_cur = limit.rlim_max;
+	files_raised = setrlimit(RLIMIT_NOFILE, &limit) == 0 || files_raised;
+}
+
+void loop_release(void)
+{
+	signal(SIGPIPE, SIG_DFL);
+	if (files_raised)
+		setrlimit(RLIMIT_NOFILE, &files_before);
 }
 
 int loop_init(struct loop *l)

@@ -11,6 +11,8 @@ struct loop {
 /* Also, for the whole process: SIGPIPE is ignored, and the soft limit of open files is raised to the hard one. Negative
  * errno. */
 int loop_init(struct loop *l);
+/* In a child between fork and exec, which is none of ours any more: takes both back. Safe there. */
+void loop_release(void);
 /* Runs what is left of closing handles, then frees; asserts that nothing else is alive. */
 void loop_fini(struct loop *l);
 /* Until no active handle is left or loop_stop(). */
