@@ -60,21 +60,43 @@ static int limit_by_group(struct cpu_limit_state *s, size_t i, struct proc_id ro
 	return r == 0 ? cgroup_take(group, root, e) : r;
 }
 
-/* A node that has gone or was replaced is met again in the next period. */
+/* A whole processor needs none. */
+static bool by_turns(const struct cpu_limit_state *s)
+{
+	const struct cpu_limit_options *o = s->run->options;
+	return o->limit < 1;
+}
+
+static void on_turn(void *owner);
+
+static int next_turn(struct cpu_limit_state *s)
+{
+	const struct cpu_limit_options *o = s->run->options;
+	uint64_t runs_ms = (uint64_t)(o->limit * CPU_PERIOD_MS + 0.5);
+	return timer_start(&s->timer, s->run->site->loop, s->running ? runs_ms : CPU_PERIOD_MS - runs_ms, on_turn, s);
+}
+
+/* A node that has gone or was replaced is met again in the next period; one that cannot be stopped is not limited. */
 static void on_turn(void *owner)
 {
 	struct cpu_limit_state *s = owner;
-	const struct cpu_limit_options *o = s->run->options;
-	uint64_t runs_ms = (uint64_t)(o->limit * CPU_PERIOD_MS + 0.5);
 	struct proc_id root;
+	struct err e;
+	int r = 0;
 	s->running = !s->running;
-	for (size_t i = 0; i < s->which.n; i++) {
+	for (size_t i = 0; i < s->which.n && r == 0; i++) {
 		if (s->running)
 			freeze_go(&s->ones[i].freeze);
 		else if (fault_node_find(s->which.nodes[i], &root, NULL) == 0)
-			freeze_stop(&s->ones[i].freeze, root, NULL);
+			r = freeze_stop(&s->ones[i].freeze, root, &e);
+		if (r < 0 && r != -ESRCH)
+			fault_tell(s->run, "node.failed", fault_node_name(s->which.nodes[i]), 0, "%s", e.text);
+		r = r == -ESRCH ? 0 : r;
 	}
-	timer_start(&s->timer, s->run->site->loop, s->running ? runs_ms : CPU_PERIOD_MS - runs_ms, on_turn, s);
+	if (r == 0)
+		r = next_turn(s);
+	if (r < 0)
+		fault_done(s->run, r);
 }
 
 static void stop(struct fault_run *run)
@@ -87,6 +109,7 @@ static void stop(struct fault_run *run)
 	}
 }
 
+/* By turns: it begins with one in which it is stopped. */
 static int limit_one(struct cpu_limit_state *s, size_t i, bool grouped, struct err *e)
 {
 	struct fault_node *node = s->which.nodes[i];
@@ -95,6 +118,8 @@ static int limit_one(struct cpu_limit_state *s, size_t i, bool grouped, struct e
 	s->ones[i].freeze.guard = s->run->site->guard;
 	if (r == 0 && grouped)
 		r = limit_by_group(s, i, root, e);
+	else if (r == 0 && by_turns(s))
+		r = freeze_stop(&s->ones[i].freeze, root, e);
 	if (r == 0)
 		fault_tell(s->run, "node.limited", fault_node_name(node), 0, "pid=%d by=%s", (int)root.pid,
 			   grouped ? "cgroup" : "turns");
@@ -107,12 +132,11 @@ static int start(struct fault_run *run, struct err *e)
 	struct cpu_limit_state *s = run->state;
 	bool grouped = cgroup_probe("cpu", NULL) == 0;
 	s->run = run;
-	s->running = true;
 	int r = which_choose(run, &o->nodes, &s->which, e);
 	for (size_t i = 0; r == 0 && i < s->which.n; i++)
 		r = limit_one(s, i, grouped, e);
-	if (r == 0 && !grouped && o->limit < 1)
-		r = timer_start(&s->timer, run->site->loop, 0, on_turn, s);
+	if (r == 0 && !grouped && by_turns(s) && next_turn(s) < 0)
+		r = err_set(e, ENOMEM, "out of memory");
 	if (r < 0)
 		stop(run);
 	return r;

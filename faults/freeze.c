@@ -31,6 +31,7 @@ static int room(struct freeze *f)
 	return 0;
 }
 
+/* 1: it is stopped; 0: it was before us, and stays so. */
 static int freeze_one(struct freeze *f, struct proc_id id, struct err *e)
 {
 	char pid[PROC_WORD_MAX], started[PROC_WORD_MAX];
@@ -41,11 +42,16 @@ static int freeze_one(struct freeze *f, struct proc_id id, struct err *e)
 	int undo = guard_add(f->guard, "thaw", (const char *const[]){pid, started, NULL}, e);
 	if (undo < 0)
 		return undo;
+	/* Looked at after the guard knows of it: a stop of another fault would end while we count on it. */
+	if (proc_state(id) == 'T') {
+		guard_drop(f->guard, undo);
+		return 0;
+	}
 	f->list[f->n++] = (struct frozen){id, undo};
 	r = proc_signal(id, SIGSTOP);
 	if (r < 0 && r != -ESRCH)
 		return err_set(e, -r, "process %d cannot be stopped: %s", (int)id.pid, strerror(-r));
-	return 0;
+	return 1;
 }
 
 /* How many were new, or what failed. */
@@ -56,12 +62,10 @@ static int freeze_round(struct freeze *f, struct proc_id root, struct err *e)
 	if (n < 0)
 		return err_set(e, -n, "the processes of %d cannot be told: %s", (int)root.pid, strerror(-n));
 	for (int i = 0; i < n; i++) {
-		if (freeze_find(f, tree[i]) || proc_state(tree[i]) == 'T')
-			continue;
-		int r = freeze_one(f, tree[i], e);
+		int r = freeze_find(f, tree[i]) ? 0 : freeze_one(f, tree[i], e);
 		if (r < 0)
 			return r;
-		fresh++;
+		fresh += r;
 	}
 	return fresh;
 }
@@ -120,4 +124,5 @@ static void undo_describe(char *const *words, struct buf *b)
 	buf_printf(b, "lets process %s go on", words[0]);
 }
 
-const struct guard_kind undo_thaw = {.name = "thaw", .words = 2, .undo = undo_run, .describe = undo_describe};
+const struct guard_kind undo_thaw = {
+	.name = "thaw", .words = 2, .claims = 2, .undo = undo_run, .describe = undo_describe};

@@ -282,4 +282,5 @@ static void undo_describe(char *const *words, struct buf *b)
 	buf_printf(b, "starts %s again, which was process %s: %s", words[2], words[0], words[3]);
 }
 
-const struct guard_kind undo_restart = {.name = "restart", .words = 8, .undo = undo_run, .describe = undo_describe};
+const struct guard_kind undo_restart = {
+	.name = "restart", .words = 8, .claims = 2, .undo = undo_run, .describe = undo_describe};

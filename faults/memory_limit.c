@@ -72,6 +72,8 @@ static int limit_one(struct fault_run *run, size_t i, bool grouped, struct err *
 	if (r == 0)
 		r = grouped ? limit_by_group(run, one, name, root, e)
 			    : rlimit_set_lower(&one->set, root, data_limit, o->headroom, e);
+	if (r == 0 && !grouped && one->set.n == 0)
+		return err_set(e, ERANGE, "%s may take less memory than that already", name);
 	if (r == 0)
 		fault_tell(run, "node.limited", name, 0, "pid=%d headroom=%llu by=%s", (int)root.pid,
 			   (unsigned long long)o->headroom, grouped ? "cgroup" : "RLIMIT_DATA");

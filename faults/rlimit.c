@@ -50,7 +50,7 @@ static int lower_one(struct rlimit_set *s, struct proc_id id, uint64_t soft, str
 	int undo = guard_add(s->guard, "rlimit", (const char *const[]){pid, started, name, before, after, NULL}, e);
 	if (undo < 0)
 		return undo;
-	s->list[s->n++] = (struct lowered){id, limit.rlim_cur, soft, undo};
+	s->list[s->n++] = (struct lowered){soft, undo};
 	limit.rlim_cur = soft;
 	r = set_soft(id, s->resource, &limit);
 	if (r == 0 || r == -ESRCH)
@@ -64,7 +64,6 @@ int rlimit_set_lower(struct rlimit_set *s, struct proc_id root,
 {
 	struct proc_id tree[PROC_TREE_MAX];
 	int n = proc_tree(root, tree, PROC_TREE_MAX), r = 0;
-	s->root = root;
 	s->list = n > 0 ? calloc((size_t)n, sizeof(*s->list)) : NULL;
 	if (!s->list)
 		return err_set(e, n < 0 ? -n : ENOMEM, "the processes of %d cannot be told", (int)root.pid);
@@ -81,56 +80,42 @@ int rlimit_set_lower(struct rlimit_set *s, struct proc_id root,
 	return r;
 }
 
-/*
- * A child has the limits of its parent: one that we do not know, with exactly a limit that we gave, got it from
- * there.
- */
-static void free_heir(const struct rlimit_set *s, struct proc_id id)
-{
-	struct rlimit limit;
-	if (get(id, s->resource, &limit) < 0)
-		return;
-	for (size_t i = 0; i < s->n; i++) {
-		if (limit.rlim_cur != s->list[i].after)
-			continue;
-		limit.rlim_cur = s->list[i].before;
-		set_soft(id, s->resource, &limit);
-		return;
-	}
-}
-
 void rlimit_set_end(struct rlimit_set *s)
 {
-	struct proc_id tree[PROC_TREE_MAX];
-	for (size_t i = 0; i < s->n; i++)
-		guard_undo(s->guard, s->list[i].undo);
-	int n = s->n ? proc_tree(s->root, tree, PROC_TREE_MAX) : 0;
-	for (int i = 0; i < n; i++)
-		free_heir(s, tree[i]);
+	for (size_t i = s->n; i > 0; i--)
+		guard_undo(s->guard, s->list[i - 1].undo);
 	free(TAKE_PTR(s->list));
 	s->n = 0;
 }
 
 /* Only while the limit is what we made it: its owner may have set another one since. */
+static int put_back(struct proc_id id, int resource, uint64_t ours, uint64_t before)
+{
+	struct rlimit limit;
+	int r = get(id, resource, &limit);
+	if (r == 0 && limit.rlim_cur == ours) {
+		limit.rlim_cur = before;
+		r = set_soft(id, resource, &limit);
+	}
+	return r == -ESRCH ? 0 : r;
+}
+
+/* And of all below it: who was born meanwhile has the limits of its parent. */
 static int undo_run(char *const *words)
 {
-	struct proc_id id;
-	struct rlimit limit;
+	struct proc_id id, tree[PROC_TREE_MAX];
 	int resource = -1, r = proc_from_words(words[0], words[1], &id);
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
 		if (strcmp(resources[i].name, words[2]) == 0)
 			resource = resources[i].resource;
 	if (r < 0 || resource < 0)
 		return -EINVAL;
-	if (!proc_lives(id))
-		return 0;
-	if (prlimit(id.pid, (__rlimit_resource_t)resource, NULL, &limit) < 0)
-		return errno == ESRCH ? 0 : -errno;
-	if (limit.rlim_cur != strtoull(words[4], NULL, 10))
-		return 0;
-	limit.rlim_cur = strtoull(words[3], NULL, 10);
-	r = set_soft(id, resource, &limit);
-	return r == -ESRCH ? 0 : r;
+	int n = proc_tree(id, tree, PROC_TREE_MAX);
+	for (int i = 0; i < n; i++) {
+		int one = put_back(tree[i], resource, strtoull(words[4], NULL, 10), strtoull(words[3], NULL, 10));
+		r = r < 0 ? r : one;
+	}
+	return n == -ESRCH ? 0 : n < 0 ? n : r;
 }
 
 static void undo_describe(char *const *words, struct buf *b)
@@ -138,4 +123,5 @@ static void undo_describe(char *const *words, struct buf *b)
 	buf_printf(b, "gives process %s its limit %s of %s back", words[0], words[2], words[3]);
 }
 
-const struct guard_kind undo_rlimit = {.name = "rlimit", .words = 5, .undo = undo_run, .describe = undo_describe};
+const struct guard_kind undo_rlimit = {
+	.name = "rlimit", .words = 5, .claims = 3, .undo = undo_run, .describe = undo_describe};

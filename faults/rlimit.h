@@ -7,8 +7,7 @@
 #include "harness/base/guard.h"
 
 struct lowered {
-	struct proc_id id;
-	uint64_t before, after;
+	uint64_t after;
 	int undo;
 };
 
@@ -16,14 +15,14 @@ struct lowered {
 struct rlimit_set {
 	struct guard *guard;
 	int resource;
-	struct proc_id root;
 	struct lowered *list;
 	size_t n;
 };
 
 /*
  * Lowers the limit of each process of the tree to what `limit_of` gives for it (or keeps a lower one). 0, -ESRCH,
- * -EPERM, ... with a sentence; what was done stays in the list then: rlimit_set_end().
+ * -EPERM, -EBUSY (another fault has lowered it), ... with a sentence; what was done stays in the list then:
+ * rlimit_set_end().
  */
 int rlimit_set_lower(struct rlimit_set *s, struct proc_id root,
 		     int (*limit_of)(struct proc_id id, uint64_t argument, uint64_t *ret_limit), uint64_t argument,

@@ -79,14 +79,22 @@ static bool is_another(struct rig *r, const struct seen_before *b)
 
 static bool fewer_files(struct rig *r, const struct seen_before *b)
 {
-	(void)r;
-	return soft(b->id, RLIMIT_NOFILE) < b->files;
+	struct proc_id worker;
+	if (soft(b->id, RLIMIT_NOFILE) == b->files)
+		return false;
+	int fd = rig_connect(r, 0);
+	assert_int_equal(proc_identify(atoi(rig_ask(fd, "fork")), &worker), 0);
+	close(fd);
+	return soft(worker, RLIMIT_NOFILE) < b->files;
 }
 
+/* With a worker, which was born meanwhile. */
 static bool as_many_files(struct rig *r, const struct seen_before *b)
 {
+	struct proc_id tree[2];
 	(void)r;
-	return soft(b->id, RLIMIT_NOFILE) == b->files;
+	return proc_tree(b->id, tree, ARRAY_LEN(tree)) == 2 && soft(tree[0], RLIMIT_NOFILE) == b->files &&
+	       soft(tree[1], RLIMIT_NOFILE) == b->files;
 }
 
 static bool less_memory(struct rig *r, const struct seen_before *b)
@@ -166,7 +174,7 @@ static const struct row {
 	{"memory_limit", {NULL}, RIG_STARTED, less_memory, as_much_memory, FAULT_EMULATED},
 	{"cpu_limit", {"limit=1%"}, RIG_STARTED, is_in_ours, is_in_its_own, FAULT_DRIVEN},
 	{"memory_limit", {NULL}, RIG_STARTED, is_in_ours, is_in_its_own, FAULT_DRIVEN},
-	{"fd_limit", {NULL}, RIG_STARTED, fewer_files, as_many_files, ANY},
+	{"fd_limit", {"spare=2"}, RIG_STARTED, fewer_files, as_many_files, ANY},
 	{"clock_step", {NULL}, RIG_CLOCK, is_ahead, is_on_time, ANY},
 	{"kill", {NULL}, RIG_STARTED, has_ended, is_another, ANY},
 	{"terminate", {"grace=100ms"}, RIG_STUBBORN, has_ended, is_another, ANY},

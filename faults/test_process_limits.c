@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,51 @@ static void no_more_descriptors(void **state)
 	close(third);
 }
 
+/* Each would take what the other made for how it was. Here as of another run: guard_claims. */
+static void two_faults_on_one_process_are_refused(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		const char *words[2];
+	} rows[] = {{"fd_limit", "fd_limit", {"spare=5", "spare=2"}}, {"pause", "pause", {NULL}},
+		    {"memory_limit", "memory_limit", {"headroom=32MiB", "headroom=16MiB"}}};
+	struct rig *r = *state;
+	struct fault_run *second;
+	struct err e;
+	struct proc_id id = rig_id(r, rig_add(r, RIG_BY_PID));
+	uint64_t before = soft_files(id);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		bool grouped = strcmp(rows[i].first, "memory_limit") == 0 && driven(r, "memory_limit");
+		struct fault_run *run = rig_begin(r, rows[i].first, WORDS(rows[i].words[0]));
+		if (!grouped) {
+			assert_int_equal(rig_start(r, rows[i].second, WORDS(rows[i].words[1]), 0, &second, &e), -EBUSY);
+			assert_non_null(strstr(e.text, "another fault is at it already"));
+		}
+		fault_stop(run);
+		assert_true(proc_lives(id) && proc_state(id) != 'T');
+		assert_int_equal(soft_files(id), before);
+	}
+}
+
+/* An error is never "limited". */
+static void what_cannot_be_limited_is_told(void **state)
+{
+	struct rig *r = *state;
+	struct fault_run *run;
+	struct err e;
+	struct proc_id id = rig_id(r, rig_add(r, RIG_BY_PID));
+	kill(guard_pid(r->guard), SIGKILL);
+	assert_int_equal(rig_start(r, "cpu_limit", WORDS(NULL), 0, &run, &e), -EPIPE);
+	assert_int_equal(rig_count(r, "node.limited"), 0);
+	assert_int_not_equal(proc_state(id), 'T');
+	if (driven(r, "memory_limit"))
+		return;
+	struct rlimit data = {.rlim_cur = 1 << 20, .rlim_max = RLIM_INFINITY};
+	assert_int_equal(prlimit(id.pid, RLIMIT_DATA, &data, NULL), 0);
+	assert_int_equal(rig_start(r, "memory_limit", WORDS(NULL), 0, &run, &e), -ERANGE);
+	assert_int_equal(rig_count(r, "node.limited"), 0);
+}
+
 /* Its owner has set another limit meanwhile: that is his. */
 static void a_limit_of_others_stays(void **state)
 {
@@ -233,7 +279,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_share_of_a_processor), TEST(cpu_shares_are_checked), TEST(so_much_more_memory), TEST(no_more_descriptors),
-		TEST(a_limit_of_others_stays), TEST(the_clock_jumps), TEST(a_clock_that_cannot_jump),
+		TEST(a_limit_of_others_stays), TEST(two_faults_on_one_process_are_refused),
+		TEST(what_cannot_be_limited_is_told), TEST(the_clock_jumps), TEST(a_clock_that_cannot_jump),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
