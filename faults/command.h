@@ -8,6 +8,7 @@
 
 #include "harness/net/watch.h"
 #include "harness/base/err.h"
+#include "harness/base/guard.h"
 
 enum { COMMAND_OUTPUT_MAX = 4096, COMMAND_KILL_MS = 1000, COMMAND_TIMEOUT_MS = 30000, COMMAND_VARIABLES_MAX = 8 };
 
@@ -33,12 +34,17 @@ struct command_run {
 	struct watch end, output;
 	struct timer timer;
 	struct command_result result;
+	struct guard *guard;
+	int undo;
 	void (*on_done)(void *owner, const struct command_result *result);
 	void *owner;
 };
 
-/* on_done once, from the loop. Negative errno when it could not even start. */
-int command_start(struct command_run *c, struct loop *l, const struct command_spec *spec,
+/*
+ * on_done once, from the loop. Negative errno when it could not even start. g, unless NULL: is told of it before it
+ * begins; when we are killed the guard kills it with all of its group.
+ */
+int command_start(struct command_run *c, struct loop *l, struct guard *g, const struct command_spec *spec,
 		  void (*on_done)(void *owner, const struct command_result *result), void *owner, struct err *e);
 /* Kills it if it still runs; no on_done. Safe on a zeroed one. */
 void command_stop(struct command_run *c);

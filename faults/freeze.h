@@ -21,7 +21,10 @@ struct freeze {
 	size_t n, cap;
 };
 
-/* Stops the tree below root. -ESRCH: root is gone; -EBUSY: another fault stops it. On failure what was stopped stays in the list: freeze_end(). */
+/*
+ * Stops the tree below root. -ESRCH: root is gone; -EBUSY: another fault stops it. On failure what was stopped stays in
+ * the list: freeze_end().
+ */
 int freeze_stop(struct freeze *f, struct proc_id root, struct err *e);
 /* All go on; they stay in the list and with the guard. */
 void freeze_go(struct freeze *f);

@@ -9,7 +9,10 @@
 #include "faults/hooks.h"
 #include "faults/undo.h"
 
-enum { HOOK_TIMEOUT_MAX_MS = 3600000 };
+enum {
+	HOOK_TIMEOUT_MAX_MS = 3600000,
+	HOOK_END_MAX_MS = 300000,   /* of the command that ends it: nothing else is healed meanwhile */
+};
 
 struct hook_options {
 	const char *begin, *end;
@@ -40,6 +43,11 @@ static void on_begun(void *owner, const struct command_result *result)
 		fault_done(s->run, 0);
 }
 
+static uint64_t end_timeout_ms(uint64_t wanted_ms)
+{
+	return wanted_ms < HOOK_END_MAX_MS ? wanted_ms : HOOK_END_MAX_MS;
+}
+
 static int promise_end(struct fault_run *run, struct err *e)
 {
 	struct hook_state *s = run->state;
@@ -60,11 +68,11 @@ static int start(struct fault_run *run, struct err *e)
 	s->run = run;
 	int r = hooks_call(run->site, o->begin, run->name, "begin", NULL, o->timeout_ms, &s->begin, e);
 	if (r == 0 && o->end)
-		r = hooks_call(run->site, o->end, run->name, "end", NULL, o->timeout_ms, &s->end, e);
+		r = hooks_call(run->site, o->end, run->name, "end", NULL, end_timeout_ms(o->timeout_ms), &s->end, e);
 	if (r == 0 && o->end)
 		r = promise_end(run, e);
 	if (r == 0)
-		r = command_start(&s->running, run->site->loop, &s->begin.spec, on_begun, s, e);
+		r = command_start(&s->running, run->site->loop, run->site->guard, &s->begin.spec, on_begun, s, e);
 	if (r < 0 && s->undo > 0)
 		guard_drop(run->site->guard, s->undo);
 	return r;
@@ -83,6 +91,8 @@ static void stop(struct fault_run *run)
 	if (r == 0)
 		guard_drop(run->site->guard, s->undo);
 	else
+		guard_failed(run->site->guard, s->undo, r);
+	if (r < 0)
 		fault_tell(run, "failed", NULL, 0, "the hook that ends it failed: %s", strerror(-r));
 }
 
@@ -92,17 +102,18 @@ static int undo_run(char *const *words)
 	char fault[HOOK_VARIABLE_MAX];
 	snprintf(fault, sizeof(fault), "WSQUALL_FAULT=%s", words[3]);
 	struct command_spec spec = {.text = words[1], .folder = *words[2] ? words[2] : NULL,
-				    .timeout_ms = strtoull(words[0], NULL, 10), .variables = {fault, "WSQUALL_PHASE=end"}};
+				    .timeout_ms = end_timeout_ms(strtoull(words[0], NULL, 10)), .variables = {fault, "WSQUALL_PHASE=end"}};
 	return command_finish(&spec, &result);
 }
 
 static void undo_describe(char *const *words, struct buf *b)
 {
-	buf_printf(b, "ends the hook %s by: %s", words[3], words[1]);
+	/* The command may hold what is secret. */
+	buf_printf(b, "ends the fault %s by the hook's command", words[3]);
 }
 
 const struct guard_kind undo_hook = {
-	.name = "hook", .words = 4, .survives_boot = true, .undo = undo_run, .describe = undo_describe};
+	.name = "hook", .words = 4, .survives_boot = true, .once = true, .undo = undo_run, .describe = undo_describe};
 
 static const struct opt hook_options[] = {
 	{.name = "begin", .type = OPT_STRING, .offset = offsetof(struct hook_options, begin), .metavar = "HOOK",
@@ -110,7 +121,7 @@ static const struct opt hook_options[] = {
 	{.name = "end", .type = OPT_STRING, .offset = offsetof(struct hook_options, end), .metavar = "HOOK",
 	 .help = "which of them ends it; without it nothing is to be undone"},
 	{.name = "timeout", .type = OPT_DURATION, .offset = offsetof(struct hook_options, timeout_ms), .def = "30s",
-	 .min = 1, .max = HOOK_TIMEOUT_MAX_MS, .help = "time that each command has"},
+	 .min = 1, .max = HOOK_TIMEOUT_MAX_MS, .help = "time that each command has; the one that ends it never more than 5m"},
 	{0},
 };
 

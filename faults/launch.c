@@ -279,7 +279,8 @@ static int undo_run(char *const *words)
 
 static void undo_describe(char *const *words, struct buf *b)
 {
-	buf_printf(b, "starts %s again, which was process %s: %s", words[2], words[0], words[3]);
+	/* Not its arguments: one of them may be secret. */
+	buf_printf(b, "starts %s again by its start command, which was process %s", words[2], words[0]);
 }
 
 const struct guard_kind undo_restart = {

@@ -120,7 +120,7 @@ static int run_hook(struct rolling_state *s, struct fault_node *node, struct err
 			   o->timeout_ms, &s->call, e);
 	if (r == 0 && node)
 		fault_node_note(node);
-	return r == 0 ? command_start(&s->command, s->run->site->loop, &s->call.spec, on_command, s, e) : r;
+	return r == 0 ? command_start(&s->command, s->run->site->loop, NULL, &s->call.spec, on_command, s, e) : r;
 }
 
 static int take_down(struct rolling_state *s, struct fault_node *node, struct err *e)

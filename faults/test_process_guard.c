@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -184,15 +185,13 @@ static const struct row {
 };
 
 /* The harness: a guard of its own, for its guard ends with it. */
-static void harness(struct rig *r, const struct row *row)
+static void harness(struct rig *r, const struct row *row, const struct opt_map *hooks)
 {
-	static struct opt_pair commands[] = {{"cut", "touch cut"}, {"mend", "rm cut"}};
-	const struct opt_map hooks = {.items = commands, .len = ARRAY_LEN(commands)};
 	struct fault_run *run;
 	struct err e = {.text = ""};
 	if (guard_start(undo_kinds, &r->site.guard, &e) < 0 || uv_loop_fork(&r->loop.uv) < 0)
 		_exit(1);
-	r->site.hooks = &hooks;
+	r->site.hooks = hooks;
 	r->site.hooks_folder = r->folder;
 	if (rig_start(r, row->fault, row->words, 0, &run, &e) < 0) {
 		print_error("%s\n", e.text);
@@ -218,6 +217,8 @@ static void await(struct rig *r, const struct row *row, const struct seen_before
 
 static void killed_in_the_middle(void **state)
 {
+	static struct opt_pair commands[] = {{"cut", "touch cut"}, {"mend", "rm cut"}};
+	const struct opt_map hooks = {.items = commands, .len = ARRAY_LEN(commands)};
 	struct rig *r = *state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct row *row = &rows[i];
@@ -236,7 +237,7 @@ static void killed_in_the_middle(void **state)
 		assert_false(row->hurt(r, &b));
 		pid_t pid = fork();
 		if (pid == 0)
-			harness(r, row);
+			harness(r, row, &hooks);
 		await(r, row, &b, pid, false);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
@@ -249,9 +250,82 @@ static void killed_in_the_middle(void **state)
 	}
 }
 
+static bool is_there(struct rig *r, const char *name)
+{
+	return access(rig_path(r, name), F_OK) == 0;
+}
+
+/* A command that begins a fault and all that it started are gone when the one that ends it runs. */
+static void a_beginning_does_not_outlast_its_end(void **state)
+{
+	static struct opt_pair commands[] = {{"cut", "sleep 600 & echo $! > sleep.new; mv sleep.new sleep; wait"},
+					     {"mend", "touch mended"}};
+	static const struct row row = {.fault = "hook", .words = {"begin=cut", "end=mend", "timeout=5m"}};
+	const struct opt_map hooks = {.items = commands, .len = ARRAY_LEN(commands)};
+	struct rig *r = *state;
+	struct proc_id sleeper;
+	uint64_t until_us = clock_now_us() + RIG_HANG_S * 1000000ull;
+	pid_t pid = fork();
+	if (pid == 0)
+		harness(r, &row, &hooks);
+	while (!is_there(r, "sleep") && clock_now_us() < until_us)
+		poll(NULL, 0, 5);
+	assert_int_equal(proc_from_pidfile(rig_path(r, "sleep"), &sleeper), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	while (!is_there(r, "mended") && clock_now_us() < until_us)
+		poll(NULL, 0, 5);
+	assert_true(is_there(r, "mended"));
+	rig_await_end(sleeper);
+}
+
+/* Seven times a command that takes its time, and perhaps does harm when it is repeated. */
+static void an_end_that_fails_is_not_repeated(void **state)
+{
+	static struct opt_pair commands[] = {{"cut", "true"}, {"mend", "echo x >> ended; false"}};
+	const struct opt_map hooks = {.items = commands, .len = ARRAY_LEN(commands)};
+	struct rig *r = *state;
+	struct stat st;
+	r->site.hooks = &hooks;
+	r->site.hooks_folder = r->folder;
+	fault_stop(rig_begin(r, "hook", WORDS("begin=cut", "end=mend")));
+	assert_int_equal(rig_count(r, "failed the hook that ends it failed"), 1);
+	assert_int_equal(guard_stop(TAKE_PTR(r->guard)), -EBUSY);
+	assert_int_equal(stat(rig_path(r, "ended"), &st), 0);
+	assert_int_equal(st.st_size, 2);
+}
+
+/* Commands and their arguments may hold passwords; doctor and the guard print what an undo does. */
+static void an_undo_tells_no_secret(void **state)
+{
+	static const char *const words[] = {"1", "2", "SECRET", "SECRET", "SECRET", "SECRET", "SECRET", "SECRET", NULL};
+	static const struct {
+		const char *kind;
+		int open[3];           /* words that may be told; 0 at the end */
+	} kinds[] = {{"restart", {1, 3}}, {"hook", {4}}};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct buf b CLEANUP(buf_fini) = {0};
+		const char *told[ARRAY_LEN(words)];
+		const struct guard_kind *const *kind = undo_kinds;
+		while (strcmp((*kind)->name, kinds[i].kind) != 0)
+			kind++;
+		memcpy(told, words, sizeof(told));
+		for (const int *open = kinds[i].open; *open; open++)
+			told[*open - 1] = "name";
+		buf_init(&b, 4096);
+		(*kind)->describe((char *const *)(uintptr_t)told, &b);
+		assert_non_null(strstr(buf_cstr(&b), "name"));
+		assert_null(strstr(buf_cstr(&b), "SECRET"));
+	}
+}
+
 int main(void)
 {
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(killed_in_the_middle, rig_setup, rig_teardown)};
+		TEST(killed_in_the_middle), TEST(a_beginning_does_not_outlast_its_end),
+		TEST(an_end_that_fails_is_not_repeated), TEST(an_undo_tells_no_secret),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,15 @@ static int add_node(struct inject_site *s, struct loop *l, const struct fault_no
 	return r;
 }
 
+static bool has(struct fault_node *const *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(fault_node_name(list[i]), name) == 0)
+			return true;
+	return false;
+}
+
+/* Who is named twice is hurt once. */
 static int add_pids(struct inject_site *s, struct loop *l, const struct inject_options *o, struct err *e)
 {
 	for (size_t i = 0; i < o->pids.len; i++) {
@@ -40,7 +49,7 @@ static int add_pids(struct inject_site *s, struct loop *l, const struct inject_o
 		if (r < 0)
 			return r;
 		snprintf(name, sizeof(name), "pid-%d", (int)c.pid);
-		r = add_node(s, l, &c, e);
+		r = has(s->list, s->n, name) ? 0 : add_node(s, l, &c, e);
 		if (r < 0)
 			return r;
 	}
@@ -89,7 +98,7 @@ static int choose_named(struct inject_site *s, struct fault_node *const *all, co
 			k++;
 		if (!all[k])
 			return unknown_node(all, names->items[i], e);
-		if (s->n_chosen < FAULT_NODES_MAX)
+		if (!has(s->chosen, s->n_chosen, names->items[i]) && s->n_chosen < FAULT_NODES_MAX)
 			s->chosen[s->n_chosen++] = all[k];
 	}
 	for (size_t k = 0; !names->len && all[k] && s->n_chosen < FAULT_NODES_MAX; k++)
@@ -208,7 +217,7 @@ void inject_site_describe(const struct inject_site *s, struct buf *b)
 		buf_printf(b, "interface %s%s%s\n", s->site.interface, s->site.netns ? " in the namespace " : "",
 			   s->site.netns ? s->site.netns : "");
 	if (s->site.peers)
-		buf_printf(b, "%s\n", s->target.url.text);
+		buf_printf(b, "%.*s\n", (int)strcspn(s->target.url.text, "?"), s->target.url.text); /* a token may follow */
 }
 
 void inject_site_fini(struct inject_site *s)
