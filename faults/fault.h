@@ -22,6 +22,8 @@
 #include "harness/base/opt.h"
 #include "harness/base/rng.h"
 
+enum { FAULT_TIME_MAX_MS = 24 * 60 * 60 * 1000 }; /* of options that are times: a day */
+
 enum fault_plane {
 #define PLANE(NAME, name, about) FAULT_##NAME,
 #include "faults/planes.def"

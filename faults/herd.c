@@ -15,12 +15,15 @@ struct herd_options {
 static const struct opt herd_options[] = {
 	PEER_OPTIONS(struct herd_options, peers, "100"),
 	{.name = "hold", .type = OPT_DURATION, .offset = offsetof(struct herd_options, hold_ms), .def = "1s",
+	 .max = FAULT_TIME_MAX_MS,
 	 .help = "how long all are connected before all are dropped"},
 	{.name = "reset", .type = OPT_FLAG, .offset = offsetof(struct herd_options, reset), .def = "true",
 	 .help = "drop by RST, or else by FIN"},
 	{.name = "backoff", .type = OPT_DURATION, .offset = offsetof(struct herd_options, backoff_ms), .def = "0s",
+	 .max = FAULT_TIME_MAX_MS,
 	 .help = "before each comes back"},
 	{.name = "jitter", .type = OPT_DURATION, .offset = offsetof(struct herd_options, jitter_ms), .def = "0s",
+	 .max = FAULT_TIME_MAX_MS,
 	 .help = "a random part on top, up to this"},
 	{.name = "times", .type = OPT_INT, .offset = offsetof(struct herd_options, times), .def = "1", .min = 1, .max = 1000,
 	 .help = "how often all are dropped"},
@@ -60,6 +63,11 @@ static void on_drop(void *owner)
 	}
 }
 
+static void on_all_back(void *owner)
+{
+	fault_done(owner, 0);
+}
+
 static void on_open(struct peer *p)
 {
 	struct herd *h = p->run->state;
@@ -68,12 +76,9 @@ static void on_open(struct peer *p)
 		return;
 	if (h->dropped_us)
 		fault_tell(p->run, "back", NULL, 0, "all=%zu", h->open);
-	if (h->left > 0) {
-		h->holding = true;
-		timer_start(&h->hold, p->run->site->loop, o->hold_ms, on_drop, p->run);
-	} else if (p->run->on_done) {
-		p->run->on_done(p->run, 0);
-	}
+	h->holding = true;
+	/* Its owner may stop the fault when it is done: not from inside a callback of one of its connections. */
+	timer_start(&h->hold, p->run->site->loop, h->left > 0 ? o->hold_ms : 0, h->left > 0 ? on_drop : on_all_back, p->run);
 }
 
 /* Refused or cut off by the target: it comes again as it would after a drop. */

@@ -10,6 +10,8 @@
 #include "faults/rlimit.h"
 #include "faults/which.h"
 
+#define MEMORY_HEADROOM_MAX (INT64_C(1) << 40)
+
 struct memory_limit_options {
 	struct opt_strings nodes;
 	uint64_t headroom;
@@ -105,7 +107,8 @@ static int start(struct fault_run *run, struct err *e)
 static const struct opt memory_limit_options[] = {
 	WHICH_ROW(memory_limit_options, "one"),
 	{.name = "headroom", .type = OPT_SIZE, .offset = offsetof(struct memory_limit_options, headroom), .def = "16MiB",
-	 .min = 4096, .max = INT64_MAX, .help = "what each node may still take (without cgroups: each of its processes)"},
+	 .min = 4096, .max = MEMORY_HEADROOM_MAX,
+	 .help = "what each node may still take (without cgroups: each of its processes)"},
 	{0},
 };
 

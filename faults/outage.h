@@ -20,15 +20,16 @@ struct outage_options {
 	{.name = "signal", .type = OPT_STRING, .offset = offsetof(struct outage_options, signal), .def = default_word, \
 	 .metavar = "SIGNAL", .help = "which signal: TERM, INT, HUP, QUIT, USR1, USR2, KILL, ABRT, SEGV"}
 #define OUTAGE_GRACE_ROW \
-	{.name = "grace", .type = OPT_DURATION, .offset = offsetof(struct outage_options, grace_ms), .max = INT64_MAX, \
+	{.name = "grace", .type = OPT_DURATION, .offset = offsetof(struct outage_options, grace_ms), \
+	 .max = FAULT_TIME_MAX_MS, \
 	 .help = "time it has to end before it is killed; without it: the node's own"}
 #define OUTAGE_RESTART_ROWS \
 	{.name = "restart", .type = OPT_FLAG, .offset = offsetof(struct outage_options, restart), .def = "true", \
 	 .help = "start it again"}, \
 	{.name = "restart_after", .type = OPT_DURATION, .offset = offsetof(struct outage_options, restart_after_ms), \
-	 .max = INT64_MAX, .help = "time from its end to its start; without it: at the end of the fault"}, \
+	 .max = FAULT_TIME_MAX_MS, .help = "time from its end to its start; without it: at the end of the fault"}, \
 	{.name = "ready_within", .type = OPT_DURATION, .offset = offsetof(struct outage_options, ready_within_ms), \
-	 .max = INT64_MAX, .help = "time it has to become ready again; without it: the node's own"}
+	 .max = FAULT_TIME_MAX_MS, .help = "time it has to become ready again; without it: the node's own"}
 
 int outage_check(const void *options, struct err *e);
 extern const struct fault_action outage_action;

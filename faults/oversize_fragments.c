@@ -17,6 +17,7 @@ static const struct opt oversize_fragments_options[] = {
 	{.name = "fragment", .type = OPT_SIZE, .offset = offsetof(struct oversize_fragments_options, fragment), .def = "16KiB",
 	 .min = 1, .max = 1 << 20, .help = "octets of each fragment"},
 	{.name = "gap", .type = OPT_DURATION, .offset = offsetof(struct oversize_fragments_options, gap_ms), .def = "0s",
+	 .max = FAULT_TIME_MAX_MS,
 	 .help = "between two fragments"},
 	{.name = "finish", .type = OPT_FLAG, .offset = offsetof(struct oversize_fragments_options, finish), .def = "true",
 	 .help = "send the last fragment, or leave the message open"},
@@ -25,7 +26,10 @@ static const struct opt oversize_fragments_options[] = {
 	{0},
 };
 
-enum { RETRY_MS = 1 };
+enum {
+	FRAGMENTS_A_TURN = 64,     /* of one connection, without a gap: others have their turn, and what is ended ends */
+	TURN_MS = 1,               /* between two turns; a timer of 0 ms would come in the same again */
+};
 
 struct message {
 	uint64_t sent;
@@ -64,10 +68,11 @@ static void on_wake(struct peer *p)
 {
 	const struct oversize_fragments_options *o = p->run->options;
 	struct message *m = p->state;
-	while (!m->done && send_next(p, o, m) && !o->gap_ms)
-		;
+	unsigned n = 0, most = o->gap_ms ? 1 : FRAGMENTS_A_TURN;
+	while (n < most && !m->done && send_next(p, o, m))
+		n++;
 	if (!m->done && !p->ended)
-		peer_wake_in(p, o->gap_ms ? o->gap_ms : RETRY_MS);
+		peer_wake_in(p, o->gap_ms ? o->gap_ms : TURN_MS);
 }
 
 static const struct peer_ops ops = {.state_size = sizeof(struct message), .open = on_wake, .wake = on_wake};

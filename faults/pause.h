@@ -8,9 +8,9 @@ struct pause_options {
 };
 
 #define PAUSE_PERIOD_ROWS \
-	{.name = "on", .type = OPT_DURATION, .offset = offsetof(struct pause_options, on_ms), .max = INT64_MAX, \
+	{.name = "on", .type = OPT_DURATION, .offset = offsetof(struct pause_options, on_ms), .max = FAULT_TIME_MAX_MS, \
 	 .help = "stopped for so long, then going on for `off`, again and again; without both: stopped all the time"}, \
-	{.name = "off", .type = OPT_DURATION, .offset = offsetof(struct pause_options, off_ms), .max = INT64_MAX, \
+	{.name = "off", .type = OPT_DURATION, .offset = offsetof(struct pause_options, off_ms), .max = FAULT_TIME_MAX_MS, \
 	 .help = "see `on`"}
 
 int pause_check(const void *options, struct err *e);

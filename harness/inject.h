@@ -7,7 +7,7 @@
 #include "harness/target/target.h"
 
 enum {
-	INJECT_FOR_MAX_MS = 24 * 60 * 60 * 1000, /* --for */
+	INJECT_FOR_MAX_MS = FAULT_TIME_MAX_MS, /* --for */
 	INJECT_PIDS_MAX = FAULT_NODES_MAX,
 };
 
