@@ -5,6 +5,7 @@
  * broker, as `proxy: NAME` and `proxy_api: URL`.
  */
 #include <ctype.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,7 +62,12 @@ static int change(struct fault_run *run, const struct fault_node_config *broker,
 	*undo = guard_add(run->site->guard, "toxic", words, e);
 	if (*undo < 0)
 		return *undo;
-	int status = proxy_call(broker->proxy_api, "POST", path, body, e);
+	int status = proxy_call(broker->proxy_api, "POST", path, body, NULL, e);
+	/* It was refused: then there is nothing of ours. Else what became of it is not known. */
+	if (status / 100 == 4) {
+		guard_drop(run->site->guard, *undo);
+		*undo = 0;
+	}
 	if (status >= 0 && status / 100 != 2)
 		return err_set(e, EPROTO, "the proxy '%s' at %s answered %d: is it there?", broker->proxy, broker->proxy_api,
 			       status);
@@ -72,12 +78,30 @@ static int change(struct fault_run *run, const struct fault_node_config *broker,
 static int drop(struct fault_run *run, const struct fault_node_config *broker, const char *stream, int *undo,
 		struct err *e)
 {
+	static unsigned made; /* in this process: two partitions have two names */
 	char toxic[64], body[PARTITION_BODY_MAX];
-	snprintf(toxic, sizeof(toxic), "%spartition-%s", guard_prefix(run->site->guard), stream);
+	snprintf(toxic, sizeof(toxic), "%spartition-%u-%s", guard_prefix(run->site->guard), made++, stream);
 	snprintf(body, sizeof(body),
 		 "{\"name\":\"%s\",\"type\":\"timeout\",\"stream\":\"%s\",\"toxicity\":1,\"attributes\":{\"timeout\":0}}",
 		 toxic, stream);
 	return change(run, broker, toxic, body, undo, e);
+}
+
+/* What its owner has disabled is not ours to enable. */
+static int reject(struct fault_run *run, const struct fault_node_config *broker, int *undo, struct err *e)
+{
+	char path[PARTITION_PATH_MAX];
+	struct buf answer CLEANUP(buf_fini) = {0};
+	snprintf(path, sizeof(path), "/proxies/%s", broker->proxy);
+	int status = proxy_call(broker->proxy_api, "GET", path, NULL, &answer, e);
+	if (status < 0)
+		return status;
+	json_t *proxy = json_loadb((const char *)answer.p, answer.len, 0, NULL);
+	bool disabled = json_is_false(json_object_get(proxy, "enabled"));
+	json_decref(proxy);
+	if (disabled)
+		return err_set(e, EBUSY, "the proxy '%s' at %s is disabled already", broker->proxy, broker->proxy_api);
+	return change(run, broker, NULL, "{\"enabled\":false}", undo, e);
 }
 
 static int cut(struct fault_run *run, size_t i, struct err *e)
@@ -90,7 +114,7 @@ static int cut(struct fault_run *run, size_t i, struct err *e)
 	if (r < 0)
 		return r;
 	if (o->style == PARTITION_REJECT)
-		r = change(run, broker, NULL, "{\"enabled\":false}", &s->undo[i][0], e);
+		r = reject(run, broker, &s->undo[i][0], e);
 	if (o->style == PARTITION_DROP && o->direction != PARTITION_FROM)
 		r = drop(run, broker, "upstream", &s->undo[i][0], e);
 	if (r == 0 && o->style == PARTITION_DROP && o->direction != PARTITION_TO)
@@ -125,7 +149,7 @@ static int start(struct fault_run *run, struct err *e)
 static int undo_run(char *const *words)
 {
 	const char *method = *words[2] ? "POST" : "DELETE";
-	int status = proxy_call(words[0], method, words[1], *words[2] ? words[2] : NULL, NULL);
+	int status = proxy_call(words[0], method, words[1], *words[2] ? words[2] : NULL, NULL, NULL);
 	if (status == -ECONNREFUSED || status == 404 || status / 100 == 2)
 		return 0;
 	return status < 0 ? status : -EPROTO;
@@ -137,7 +161,7 @@ static void undo_describe(char *const *words, struct buf *b)
 }
 
 const struct guard_kind undo_toxic = {
-	.name = "toxic", .words = 3, .survives_boot = true, .undo = undo_run, .describe = undo_describe};
+	.name = "toxic", .words = 3, .claims = 2, .survives_boot = true, .undo = undo_run, .describe = undo_describe};
 
 static const char *const styles[] = {"drop", "reject", NULL};
 static const char *const directions[] = {"both", "to", "from", NULL};

@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness/base/clock.h"
-#include "harness/net/dial.h"
+#include "harness/net/address.h"
 
 enum ready_way { WAY_HTTP, WAY_TCP, WAY_UNIX, WAY_REDIS, WAY_REDIS_UNIX };
 
@@ -34,15 +35,9 @@ static int refuse(const char *text, struct err *e)
 		       "redis+unix:///PATH as `ready`, not '%.200s'", text);
 }
 
-static int resolve(struct ready *ready, const char *host, uint16_t port, struct err *e)
+socklen_t ready_address_len(const struct sockaddr_storage *address)
 {
-	struct dial_addresses found;
-	int r = dial_resolve(host, port, &found, e);
-	if (r < 0)
-		return r;
-	ready->address_len = found.list[0].ss_family == AF_INET6 ? sizeof(ready->address.in6) : sizeof(ready->address.in);
-	memcpy(&ready->address, &found.list[0], ready->address_len);
-	return 0;
+	return address->ss_family == AF_UNIX ? sizeof(struct sockaddr_un) : address_len(address);
 }
 
 /* HOST:PORT, then a path or the end. IPv6 literals stand in brackets. */
@@ -66,22 +61,23 @@ static int parse_host(struct ready *ready, const char *at, bool http, const char
 			     "GET %s HTTP/1.1\r\nHost: %s:%u\r\nConnection: close\r\n\r\n", *rest ? rest : "/", host,
 			     port) >= (int)sizeof(ready->ask))
 		return refuse(text, e);
-	return resolve(ready, host, (uint16_t)port, e);
+	return dial_resolve(host, (uint16_t)port, &ready->at, e);
 }
 
 static int parse_path(struct ready *ready, const char *at, const char *text, struct err *e)
 {
-	if (*at != '/' || strlen(at) >= sizeof(ready->address.un.sun_path))
+	struct sockaddr_un *un = (struct sockaddr_un *)&ready->at.list[0];
+	if (*at != '/' || strlen(at) >= sizeof(un->sun_path))
 		return refuse(text, e);
-	ready->address.un.sun_family = AF_UNIX;
-	memcpy(ready->address.un.sun_path, at, strlen(at) + 1);
-	ready->address_len = sizeof(ready->address.un);
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, at, strlen(at) + 1);
+	ready->at.n = 1;
 	return 0;
 }
 
 int ready_parse(const char *text, struct ready *ret_ready, struct err *e)
 {
-	struct ready ready = {.address_len = 0};
+	struct ready ready = {.at.n = 0};
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		size_t len = strlen(ways[i].start);
 		if (strncmp(text, ways[i].start, len) != 0)
@@ -114,6 +110,9 @@ static void again(void *owner)
 	struct ready_wait *w = owner;
 	watch_stop(&w->watch);
 	timer_stop(&w->try);
+	w->turn = (w->turn + 1) % w->ready->at.n;
+	if (w->turn)
+		return attempt(w);
 	if (clock_now_us() >= w->until_us)
 		return finish(w, -ETIMEDOUT);
 	if (timer_start(&w->next, w->loop, READY_EVERY_MS, attempt, w) < 0)
@@ -174,10 +173,11 @@ static void attempt(void *owner)
 {
 	struct ready_wait *w = owner;
 	w->got = w->sent = 0;
-	int fd = socket(w->ready->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const struct sockaddr_storage *to = &w->ready->at.list[w->turn];
+	int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return again(w);
-	if (connect(fd, &w->ready->address.any, w->ready->address_len) < 0 && errno != EINPROGRESS) {
+	if (connect(fd, (const struct sockaddr *)to, ready_address_len(to)) < 0 && errno != EINPROGRESS) {
 		close(fd);
 		return again(w);
 	}

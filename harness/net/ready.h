@@ -7,34 +7,28 @@
  *	redis://HOST:PORT, redis+unix:///PATH   PING is answered +PONG (a Redis that loads its data accepts, too)
  * What is there may be anything: at most READY_REPLY_MAX octets of it are read.
  */
-#include <netinet/in.h>
-#include <sys/un.h>
-
-#include "harness/net/watch.h"
 #include "harness/base/err.h"
+#include "harness/net/dial.h"
+#include "harness/net/watch.h"
 
 enum {
 	READY_EVERY_MS = 50,       /* between two attempts */
-	READY_TRY_MS = 2000,       /* of one attempt */
+	READY_TRY_MS = 2000,       /* of one attempt at one address */
 	READY_REPLY_MAX = 64,
 	READY_ASK_MAX = 1024,
 	READY_HOST_MAX = 256,
 };
 
 struct ready {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_un un;
-	} address;
-	socklen_t address_len;
+	struct dial_addresses at;  /* of a name: each is tried; or one of a file */
 	char ask[READY_ASK_MAX];   /* to send; "": accepting is enough */
 	const char *answer;        /* how the reply must begin; of HTTP the status, at its place */
 };
 
 /* Resolves a name (blocking). -EINVAL, -EHOSTUNREACH with a sentence. */
 int ready_parse(const char *text, struct ready *ret_ready, struct err *e);
+/* Octets of an address of these. */
+socklen_t ready_address_len(const struct sockaddr_storage *address);
 
 /* Zero it before the first start. */
 struct ready_wait {
@@ -45,11 +39,15 @@ struct ready_wait {
 	uint64_t until_us;
 	char reply[READY_REPLY_MAX];
 	size_t got, sent;
+	size_t turn;               /* which address is tried */
 	void (*on_done)(void *owner, int error);
 	void *owner;
 };
 
-/* on_done once, from the loop: 0, or -ETIMEDOUT after within_ms (0: one attempt). ready outlives the wait. -ENOMEM. */
+/*
+ * on_done once, from the loop: 0, or -ETIMEDOUT after within_ms (0: one attempt at each address). ready outlives the
+ * wait. -ENOMEM.
+ */
 int ready_wait_start(struct ready_wait *w, struct loop *l, const struct ready *ready, uint64_t within_ms,
 		     void (*on_done)(void *owner, int error), void *owner);
 /* Safe on a zeroed one, also from on_done. */
