@@ -4,13 +4,16 @@
  * processes that run under libfaketime with a file that says the offset: those that we start for a node with `clock:
  * true`, and any other that its owner starts so. The host's clock is never touched.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "faults/undo.h"
 #include "faults/which.h"
-#include "harness/base/file.h"
+#include "harness/base/buf.h"
 
 enum { CLOCK_PATH_MAX = 1024, CLOCK_FILE_MAX = 256, CLOCK_STEP_MAX_MS = 1000000000 };
 
@@ -33,6 +36,37 @@ static void probe(const struct fault_site *site, struct fault_probe *ret)
 			: "libfaketime is not installed (Debian: apt-get install libfaketime)");
 }
 
+/*
+ * The path is the process's word. It is written in place, as its owner's, whoever we are; nothing is followed, and only
+ * a regular file that holds an offset is touched. A descriptor, or a negative errno.
+ */
+static int open_clock(const char *path, struct buf *ret_text)
+{
+	struct stat st;
+	int fd CLEANUP(cleanup_fd) = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	buf_init(ret_text, CLOCK_FILE_MAX);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0 || buf_reserve(ret_text, (size_t)st.st_size + 1) < 0)
+		return -EINVAL;
+	ssize_t n = pread(fd, ret_text->p, (size_t)st.st_size, 0);
+	if (n <= 0)
+		return n < 0 ? -errno : -EINVAL;
+	ret_text->len = (size_t)n;
+	if (buf_cstr(ret_text)[strspn(buf_cstr(ret_text), "+-.0123456789\n")])
+		return -EINVAL;
+	return TAKE_FD(fd);
+}
+
+/* The process may read in between: the new line is whole before the rest of an old one is cut off. */
+static int write_clock(int fd, const char *text)
+{
+	ssize_t len = (ssize_t)strlen(text), n = pwrite(fd, text, (size_t)len, 0);
+	if (n != len)
+		return n < 0 ? -errno : -ENOSPC;
+	return ftruncate(fd, len) < 0 ? -errno : 0;
+}
+
 /* Where the process looks for its offset. */
 static int clock_file(struct fault_node *node, char *ret_path, struct err *e)
 {
@@ -43,7 +77,8 @@ static int clock_file(struct fault_node *node, char *ret_path, struct err *e)
 		return r;
 	if (proc_environ(id, "LD_PRELOAD", preload, sizeof(preload)) == 0 && strstr(preload, "faketime") &&
 	    proc_environ(id, "FAKETIME_TIMESTAMP_FILE", ret_path, CLOCK_PATH_MAX) == 0)
-		return 0;
+		return ret_path[0] == '/' ? 0 : err_set(e, EINVAL, "%s: FAKETIME_TIMESTAMP_FILE=%.200s is not an absolute path",
+							fault_node_name(node), ret_path);
 	return err_set(e, ENOTSUP,
 		       "%s does not run under libfaketime: give it `clock: true` and let wsquall start it (rolling_restart, "
 		       "terminate), or start it with LD_PRELOAD and FAKETIME_TIMESTAMP_FILE", fault_node_name(node));
@@ -57,22 +92,21 @@ static int step_one(struct fault_run *run, size_t i, struct err *e)
 	char path[CLOCK_PATH_MAX], after[64];
 	struct buf before CLEANUP(buf_fini) = {0};
 	int r = clock_file(node, path, e);
-	if (r == 0)
-		r = file_read(path, CLOCK_FILE_MAX, &before, e);
 	if (r < 0)
 		return r;
-	/* The path is the process's word: only a file that holds an offset is written. */
-	if (!before.len || buf_cstr(&before)[strspn(buf_cstr(&before), "+-.0123456789\n")])
-		return err_set(e, EINVAL, "%.300s holds no offset of libfaketime", path);
+	int fd CLEANUP(cleanup_fd) = open_clock(path, &before);
+	if (fd < 0)
+		return err_set(e, -fd, "%.300s is no file with an offset of libfaketime: %s", path, strerror(-fd));
 	/* Steps add up: what the file says now is where the clock is. */
 	double now_s = strtod(buf_cstr(&before), NULL), by_s = (double)o->by_ms / 1000;
 	snprintf(after, sizeof(after), "%+.3f\n", now_s + (o->direction ? -by_s : by_s));
 	s->undo[i] = guard_add(run->site->guard, "clock", (const char *const[]){path, buf_cstr(&before), after, NULL}, e);
 	if (s->undo[i] < 0)
 		return s->undo[i];
-	r = file_write_atomic(path, span_str(after), e);
-	if (r == 0)
-		fault_tell(run, "node.clock", fault_node_name(node), 0, "by_ms=%s%llu", o->direction ? "-" : "",
+	r = write_clock(fd, after);
+	if (r < 0)
+		return err_set(e, -r, "%.300s cannot be written: %s", path, strerror(-r));
+	fault_tell(run, "node.clock", fault_node_name(node), 0, "by_ms=%s%llu", o->direction ? "-" : "",
 			   (unsigned long long)o->by_ms);
 	return r;
 }
@@ -101,12 +135,10 @@ static int start(struct fault_run *run, struct err *e)
 static int undo_run(char *const *words)
 {
 	struct buf now CLEANUP(buf_fini) = {0};
-	int r = file_read(words[0], CLOCK_FILE_MAX, &now, NULL);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	if (strcmp(buf_cstr(&now), words[2]) != 0)
-		return 0;
-	return file_write_atomic(words[0], span_str(words[1]), NULL);
+	int fd CLEANUP(cleanup_fd) = open_clock(words[0], &now);
+	if (fd < 0)
+		return fd == -ENOENT || fd == -EINVAL ? 0 : TAKE_FD(fd);
+	return strcmp(buf_cstr(&now), words[2]) == 0 ? write_clock(fd, words[1]) : 0;
 }
 
 static void undo_describe(char *const *words, struct buf *b)

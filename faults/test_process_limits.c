@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -263,6 +264,30 @@ static void the_clock_jumps(void **state)
 	close(fd);
 }
 
+/* It stays its owner's: the same file, and no link is followed to another's. */
+static void the_clock_is_written_in_place(void **state)
+{
+	struct rig *r = *state;
+	struct fault_run *run;
+	struct stat before, after;
+	struct err e = {.text = ""};
+	if (!launch_faketime())
+		skip();
+	const char *path = fault_node_clock(r->nodes[rig_add(r, RIG_CLOCK)]), *other = rig_path(r, "other");
+	assert_int_equal(stat(path, &before), 0);
+	run = rig_begin(r, "clock_step", WORDS("by=1h"));
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(before.st_ino == after.st_ino && after.st_size == (off_t)strlen("+3600.000\n"));
+	fault_stop(run);
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(before.st_ino == after.st_ino && before.st_size == after.st_size);
+	assert_int_equal(rename(path, other), 0);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(rig_start(r, "clock_step", WORDS("by=1h"), 0, &run, &e), -ELOOP);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rename(other, path), 0);
+}
+
 static void a_clock_that_cannot_jump(void **state)
 {
 	struct rig *r = *state;
@@ -280,7 +305,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_share_of_a_processor), TEST(cpu_shares_are_checked), TEST(so_much_more_memory), TEST(no_more_descriptors),
 		TEST(a_limit_of_others_stays), TEST(two_faults_on_one_process_are_refused),
-		TEST(what_cannot_be_limited_is_told), TEST(the_clock_jumps), TEST(a_clock_that_cannot_jump),
+		TEST(what_cannot_be_limited_is_told), TEST(the_clock_jumps),
+		TEST(the_clock_is_written_in_place), TEST(a_clock_that_cannot_jump),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
