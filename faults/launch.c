@@ -235,7 +235,11 @@ static int await_end(struct proc_id was)
 		return 0;
 	if (poll(&end, 1, LAUNCH_UNDO_WAIT_MS) == 1)
 		return 0;
-	proc_signal(was, SIGKILL);
+	/* With its workers, which would keep its port. */
+	struct proc_id tree[PROC_TREE_MAX];
+	int n = proc_tree(was, tree, PROC_TREE_MAX);
+	for (int i = 0; i < n; i++)
+		proc_signal(tree[i], SIGKILL);
 	return poll(&end, 1, LAUNCH_UNDO_WAIT_MS) == 1 ? 0 : -EBUSY;
 }
 

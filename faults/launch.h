@@ -10,7 +10,7 @@
 enum {
 	LAUNCH_ARGS_MAX = 256,
 	LAUNCH_ARGV_MAX = 2048,      /* octets of the arguments as JSON: they are one word of a guard entry */
-	LAUNCH_UNDO_WAIT_MS = 5000, /* the guard waits so long for a process that is on its way out, then kills it */
+	LAUNCH_UNDO_WAIT_MS = 5000, /* the guard waits so long for who is on its way out, then kills all of it */
 };
 
 /* Everything is borrowed; NULL members are absent. Paths are absolute or of our working folder. */

@@ -235,7 +235,7 @@ int fault_node_start_now(struct fault_node *n, struct err *e)
 
 int fault_node_end_now(struct fault_node *n, struct err *e)
 {
-	int fd CLEANUP(cleanup_fd) = proc_open(n->was);
+	int fd CLEANUP(cleanup_fd) = n->told ? proc_open(n->was) : -1;
 	struct pollfd end = {.fd = fd, .events = POLLIN};
 	struct proc_id tree[PROC_TREE_MAX];
 	if (fd < 0)

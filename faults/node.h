@@ -95,5 +95,8 @@ const char *fault_node_ending(const struct fault_node *n);
 int fault_node_promise(struct fault_node *n, struct guard *g, struct err *e);
 /* Starts it if it has a `start` and does not run, without waiting for anything. */
 int fault_node_start_now(struct fault_node *n, struct err *e);
-/* For a node that is being stopped: SIGKILL to all of it, and waits (blocking, NODE_END_NOW_MS at most). -EBUSY. */
+/*
+ * A node that was told to end and still lives: SIGKILL to all of it, and waits (blocking, NODE_END_NOW_MS at most).
+ * -EBUSY.
+ */
 int fault_node_end_now(struct fault_node *n, struct err *e);

@@ -20,6 +20,7 @@ struct fault_node {
 
 	/* The task. */
 	struct proc_id was;        /* that is or was ended; a supervisor's new one is another */
+	bool told;                 /* it was sent a signal to end by */
 	struct watch end;          /* of the process that is ended, or that is to become ready */
 	struct timer timer;
 	struct ready_wait waiting;

@@ -81,7 +81,7 @@ int fault_node_stop(struct fault_node *n, int signal, uint64_t grace_ms, fault_n
 		    struct err *e)
 {
 	begin(n, on_done, owner);
-	n->killed = false;
+	n->killed = n->told = false;
 	n->tree = calloc(PROC_TREE_MAX, sizeof(*n->tree));
 	if (!n->tree)
 		return err_set(e, ENOMEM, "out of memory");
@@ -100,6 +100,7 @@ int fault_node_stop(struct fault_node *n, int signal, uint64_t grace_ms, fault_n
 	r = timer_start(&n->timer, n->loop, after, on_late, n);
 	if (r == 0)
 		r = send_signal(n, signal, e);
+	n->told = r == 0;
 	if (r == 0)
 		return 0;
 fail:
@@ -192,6 +193,7 @@ int fault_node_await_ready(struct fault_node *n, uint64_t within_ms, fault_node_
 
 void fault_node_note(struct fault_node *n)
 {
+	n->told = false;
 	if (fault_node_find(n, &n->was, NULL) < 0)
 		n->was = (struct proc_id){0};
 }

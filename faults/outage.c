@@ -119,16 +119,14 @@ static int begin_one(struct outage_one *one, struct err *e)
 	return r;
 }
 
-/* What was told to end, but has not, is ended now: only then can it be started. */
-void outage_heal(struct fault_run *run, struct fault_node *node, bool ending, int *promise)
+/* What was told to end, but has not, is ended now: only then can it be started. While it lives the promise holds. */
+void outage_heal(struct fault_run *run, struct fault_node *node, int *promise)
 {
 	struct err e;
-	int r = 0;
 	fault_node_cancel(node);
 	if (*promise <= 0)
 		return;
-	if (ending)
-		r = fault_node_end_now(node, &e);
+	int r = fault_node_end_now(node, &e);
 	if (r == 0)
 		r = fault_node_start_now(node, &e);
 	if (r < 0) {
@@ -145,7 +143,7 @@ static void stop(struct fault_run *run)
 	struct outage_state *s = run->state;
 	for (size_t i = 0; i < s->n; i++) {
 		timer_fini(&s->ones[i].timer);
-		outage_heal(run, s->ones[i].node, s->ones[i].step == OUTAGE_ENDING, &s->ones[i].promise);
+		outage_heal(run, s->ones[i].node, &s->ones[i].promise);
 	}
 	s->n = 0;
 }

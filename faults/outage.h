@@ -33,8 +33,5 @@ struct outage_options {
 
 int outage_check(const void *options, struct err *e);
 extern const struct fault_action outage_action;
-/*
- * Ends what a node is about; one that was promised and is away is started. ending: it was told to end and has
- * not yet.
- */
-void outage_heal(struct fault_run *run, struct fault_node *node, bool ending, int *promise);
+/* Ends what a node is about; one that was promised and is away is started. */
+void outage_heal(struct fault_run *run, struct fault_node *node, int *promise);

@@ -25,7 +25,7 @@ struct rolling_state {
 	struct which which;        /* in the order in which they go */
 	size_t at, look;           /* the node it is about; the node of the site whose readiness is asked */
 	struct fault_node *busy;   /* has a task */
-	bool ending, over;
+	bool over;
 	int promise;
 	struct timer timer;
 	struct hook_call call;
@@ -84,7 +84,6 @@ static void on_ended(void *owner, int error)
 	struct err e;
 	if (error)
 		return fail(s, node, fault_node_why(node), error);
-	s->ending = false;
 	fault_tell(s->run, "node.ended", fault_node_name(node), 0, "%s", fault_node_ending(node));
 	int r = fault_node_start(node, o->ready_within_ms, on_back, s, &e);
 	if (r < 0)
@@ -140,7 +139,6 @@ static int take_down(struct rolling_state *s, struct fault_node *node, struct er
 		   o->signal ? o->signal : "its own");
 	s->busy = node;
 	r = fault_node_stop(node, signal, o->grace_ms ? o->grace_ms : UINT64_MAX, on_ended, s, e);
-	s->ending = r == 0;
 	return r;
 }
 
@@ -204,7 +202,7 @@ static void stop(struct fault_run *run)
 	if (s->busy)
 		fault_node_cancel(s->busy);
 	if (current(s))
-		outage_heal(run, current(s), s->ending, &s->promise);
+		outage_heal(run, current(s), &s->promise);
 }
 
 static int start(struct fault_run *run, struct err *e)

@@ -250,6 +250,34 @@ static void killed_in_the_middle(void **state)
 	}
 }
 
+/* A worker keeps the port: what is started in its place could not listen. */
+static void who_does_not_end_is_ended_with_its_workers(void **state)
+{
+	struct rig *r = *state;
+	struct seen_before b = {.id = rig_id(r, rig_add(r, RIG_STUBBORN))};
+	struct proc_id worker;
+	int fd = rig_connect(r, 0);
+	assert_int_equal(proc_identify(atoi(rig_ask(fd, "fork")), &worker), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct guard *g;
+		if (guard_start(undo_kinds, &g, NULL) == 0 && fault_node_promise(r->nodes[0], g, NULL) > 0)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	int status;
+	waitpid(pid, &status, 0);
+	assert_true(WIFSIGNALED(status));
+	const struct row row = {.fault = "terminate", .healed = is_another};
+	await(r, &row, &b, 0, true);
+	rig_await_end(worker);
+	close(fd);
+	while ((fd = rig_connect(r, 0)) < 0)
+		assert_true(proc_lives(rig_id(r, 0)));
+	assert_string_equal(rig_ask(fd, "echo again"), "again");
+	close(fd);
+}
+
 static bool is_there(struct rig *r, const char *name)
 {
 	return access(rig_path(r, name), F_OK) == 0;
@@ -324,7 +352,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(killed_in_the_middle), TEST(a_beginning_does_not_outlast_its_end),
+		TEST(killed_in_the_middle), TEST(who_does_not_end_is_ended_with_its_workers),
+		TEST(a_beginning_does_not_outlast_its_end),
 		TEST(an_end_that_fails_is_not_repeated), TEST(an_undo_tells_no_secret),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
