@@ -10,8 +10,8 @@
 enum { CGROUP_PATH_MAX = 512, CGROUP_ROUNDS_MAX = 32 };
 
 /*
- * controller: "cpu", "memory". 0 when a group with it can be made; else -ENOTSUP and a sentence that says what
- * is missing.
+ * controller: "cpu", "memory". 0 when a group with it can be made, which is tried; else -ENOTSUP and a sentence that
+ * says what is missing.
  */
 int cgroup_probe(const char *controller, struct err *e);
 
@@ -21,11 +21,17 @@ struct cgroup {
 	int undo;
 };
 
-/* Makes the group `<prefix><name>` that has the controller, with `file` set to `value` ("cpu.max", "10000 100000"). */
+/*
+ * Makes the group `<prefix><controller>-<name>`. Where the process is in a group of this run already, because of another
+ * controller, that one serves both and goes with the last of them. -EBUSY: it is in a group of another run, or its
+ * limits of this controller are another fault's.
+ */
 int cgroup_make(struct cgroup *c, struct guard *g, const char *controller, const char *name, struct proc_id home,
 		struct err *e);
 int cgroup_set(const struct cgroup *c, const char *file, const char *value, struct err *e);
 /* Moves the whole tree into it; those born later begin in it. */
 int cgroup_take(struct cgroup *c, struct proc_id root, struct err *e);
-/* All in it go back to where `home` was, and it is removed. Safe on a zeroed one. */
+/*
+ * Its limits end; with the last of them all in it go back to where `home` was, and it is removed. Safe on a zeroed one.
+ */
 void cgroup_end(struct cgroup *c);

@@ -24,10 +24,13 @@ struct names {
 pid_t stray_pid(const char *name)
 {
 	char *end;
-	if (strncmp(name, "wsq-", 4) != 0 || name[4] < '1' || name[4] > '9')
+	if (strncmp(name, GUARD_NAMES, strlen(GUARD_NAMES)) != 0)
+		return 0;
+	const char *number = name + strlen(GUARD_NAMES);
+	if (*number < '1' || *number > '9')
 		return 0;
 	errno = 0;
-	long pid = strtol(name + 4, &end, 10);
+	long pid = strtol(number, &end, 10);
 	return *end == '-' && !errno && pid <= INT32_MAX ? (pid_t)pid : 0;
 }
 

@@ -193,6 +193,63 @@ static void two_faults_on_one_process_are_refused(void **state)
 	}
 }
 
+static bool is_in_ours(struct proc_id id, char *ret_path, size_t len)
+{
+	char path[64], line[256];
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)id.pid);
+	FILE *f = fopen(path, "r");
+	bool found = false;
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char *group = strstr(line, "/" GUARD_NAMES);
+		found = group != NULL;
+		if (found)
+			snprintf(ret_path, len, "/sys/fs/cgroup%.*s", (int)strcspn(group, "\n"), group);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static bool says(const char *group, const char *file, const char *wanted)
+{
+	char path[512], line[64] = "";
+	snprintf(path, sizeof(path), "%s/%s", group, file);
+	FILE *f = fopen(path, "r");
+	bool is = f && fgets(line, sizeof(line), f) && strncmp(line, wanted, strlen(wanted)) == 0;
+	if (f)
+		fclose(f);
+	return is;
+}
+
+/* One group for both, in whichever order they end; back where it was after the last. Only where cgroups drive them. */
+static void two_limits_share_a_group(void **state)
+{
+	struct rig *r = *state;
+	struct fault_run *second;
+	struct err e;
+	struct proc_id id = rig_id(r, rig_add(r, RIG_BY_PID));
+	char group[256], again[256];
+	if (!driven(r, "cpu_limit") || !driven(r, "memory_limit"))
+		skip();
+	for (int order = 0; order < 2; order++) {
+		struct fault_run *runs[] = {rig_begin(r, "cpu_limit", WORDS("limit=20%")), NULL};
+		assert_true(is_in_ours(id, group, sizeof(group)));
+		runs[1] = rig_begin(r, "memory_limit", WORDS("headroom=64MiB"));
+		assert_true(is_in_ours(id, again, sizeof(again)));
+		assert_string_equal(group, again);
+		assert_true(says(group, "cpu.max", "20000 ") && says(group, "memory.max", "67108864"));
+		assert_int_equal(rig_start(r, "cpu_limit", WORDS("limit=50%"), 0, &second, &e), -EBUSY);
+		assert_true(says(group, "cpu.max", "20000 "));
+		fault_stop(runs[order]);
+		assert_true(is_in_ours(id, again, sizeof(again)));
+		assert_true(says(group, "cpu.max", order ? "20000 " : "max"));
+		assert_true(says(group, "memory.max", order ? "max" : "67108864"));
+		fault_stop(runs[!order]);
+		assert_false(is_in_ours(id, again, sizeof(again)));
+		assert_int_equal(access(group, F_OK), -1);
+	}
+}
+
 /* An error is never "limited". */
 static void what_cannot_be_limited_is_told(void **state)
 {
@@ -305,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_share_of_a_processor), TEST(cpu_shares_are_checked), TEST(so_much_more_memory), TEST(no_more_descriptors),
 		TEST(a_limit_of_others_stays), TEST(two_faults_on_one_process_are_refused),
+		TEST(two_limits_share_a_group),
 		TEST(what_cannot_be_limited_is_told), TEST(the_clock_jumps),
 		TEST(the_clock_is_written_in_place), TEST(a_clock_that_cannot_jump),
 	};

@@ -84,9 +84,9 @@ static void make_prefix(char prefix[PREFIX_TEXT])
 	for (size_t i = 0; i < PREFIX_LETTERS; i++, n /= 26)
 		letters[i] = (char)('a' + n % 26);
 	if (guard_pids_are_global())
-		snprintf(prefix, PREFIX_TEXT, "wsq-%ld-", (long)getpid());
+		snprintf(prefix, PREFIX_TEXT, GUARD_NAMES "%ld-", (long)getpid());
 	else
-		snprintf(prefix, PREFIX_TEXT, "wsq-%s-", letters);
+		snprintf(prefix, PREFIX_TEXT, GUARD_NAMES "%s-", letters);
 }
 
 static int start_child(struct guard *g, struct err *e)
@@ -240,6 +240,16 @@ int guard_add(struct guard *g, const char *kind, const char *const *words, struc
 		return id;
 	guard_drop(g, id);
 	return r;
+}
+
+char *const *guard_words(const struct guard *g, const char *kind, const char *first)
+{
+	for (size_t i = g->list.len; i > 0; i--) {
+		const struct guard_entry *entry = &g->list.items[i - 1];
+		if (strcmp(entry->kind_name, kind) == 0 && entry->words[0] && strcmp(entry->words[0], first) == 0)
+			return entry->words;
+	}
+	return NULL;
 }
 
 void guard_drop(struct guard *g, int id)

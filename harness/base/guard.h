@@ -73,6 +73,8 @@ int guard_stop(struct guard *g);
  * others, where the number would be another process's or nobody's.
  */
 const char *guard_prefix(const struct guard *g);
+/* How that begins: an undo takes nothing away that is called otherwise. */
+#define GUARD_NAMES "wsq-"
 /* Our process numbers are those of the whole machine: a number that is nobody's here is nobody's anywhere. */
 bool guard_pids_are_global(void);
 /* The child's process id, for tests. */
@@ -84,6 +86,11 @@ pid_t guard_pid(const struct guard *g);
  * when the child is gone, -ETIMEDOUT: then do not change anything.
  */
 int guard_add(struct guard *g, const char *kind, const char *const *words, struct err *e);
+/*
+ * The words of the newest entry in force of this run that is of the kind and begins with this word; NULL: there is
+ * none. Until the guard is called again.
+ */
+char *const *guard_words(const struct guard *g, const char *kind, const char *first);
 /* It is undone: forget it. Ids that are unknown or 0 are ignored. */
 void guard_drop(struct guard *g, int id);
 /* Undoes one entry in this process and drops it; when that fails it is kept. What the undo gave; unknown ids: 0. */

@@ -16,7 +16,7 @@
 static bool same(const struct guard_entry *a, const struct guard_entry *b)
 {
 	for (int i = 0; a->kind == b->kind && i < a->kind->claims; i++)
-		if (strcmp(a->words[i], b->words[i]) != 0)
+		if (!a->words[i] || !b->words[i] || strcmp(a->words[i], b->words[i]) != 0)
 			return false;
 	return a->kind == b->kind;
 }

@@ -15,8 +15,6 @@
 
 enum { NETNS_NAME_MAX = 64 };      /* octets of a name */
 #define NETNS_FOLDER "/run/netns"
-/* How guard_prefix() begins: an undo takes nothing away that is called otherwise. */
-#define GUARD_NAMES "wsq-"
 
 struct netns {
 	int fd;                            /* -1: our own namespace */
