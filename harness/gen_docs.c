@@ -10,6 +10,7 @@
 #include "faults/fault.h"
 #include "harness/cmd.h"
 #include "harness/proxy/config.h"
+#include "harness/target/dialect.h"
 #include "harness/target/target.h"
 
 enum { PAGE_MAX = 1 << 20 };
@@ -48,6 +49,16 @@ static int print_proxy_file(void)
 	return cmd_print(&b);
 }
 
+static int print_dialect_file(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Keys of a dialect file\n\nMade by `ci/generate-docs` from the option table. How to write one, and the "
+		       "language of its templates: [adding-a-dialect.md](../adding-a-dialect.md).\n\n");
+	opt_markdown(dialect_table, OPT_IN_FILE, &b);
+	return cmd_print(&b);
+}
+
 static int print_schema(const struct opt *table, const char *title)
 {
 	struct buf b;
@@ -63,6 +74,11 @@ static int print_schema(const struct opt *table, const char *title)
 static int print_target_schema(void)
 {
 	return print_schema(target_table, "wsquall target file");
+}
+
+static int print_dialect_schema(void)
+{
+	return print_schema(dialect_table, "wsquall dialect file");
 }
 
 static int print_proxy_schema(void)
@@ -157,11 +173,12 @@ int main(int argc, char **argv)
 		int (*print)(void);
 	} pages[] = {
 		{"options", print_options}, {"target-file", print_target_file}, {"target-schema", print_target_schema},
+		{"dialect-file", print_dialect_file}, {"dialect-schema", print_dialect_schema},
 		{"man", print_man}, {"faults", print_faults}, {"proxy-file", print_proxy_file}, {"proxy-schema", print_proxy_schema},
 	};
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
 		if (strcmp(argv[1], pages[i].name) == 0)
 			return pages[i].print();
-	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema\n");
+	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema|dialect-file|dialect-schema\n");
 	return EXIT_USAGE;
 }
