@@ -53,8 +53,8 @@ static int print_dialect_file(void)
 {
 	struct buf b;
 	buf_init(&b, PAGE_MAX);
-	buf_printf(&b, "# Keys of a dialect file\n\nMade by `ci/generate-docs` from the option table. How to write one, and the "
-		       "language of its templates: [adding-a-dialect.md](../adding-a-dialect.md).\n\n");
+	buf_printf(&b, "# Keys of a dialect file\n\nMade by `ci/generate-docs` from the option table. How to write one, "
+		       "and the language of its templates: [adding-a-dialect.md](../adding-a-dialect.md).\n\n");
 	opt_markdown(dialect_table, OPT_IN_FILE, &b);
 	return cmd_print(&b);
 }
@@ -179,6 +179,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
 		if (strcmp(argv[1], pages[i].name) == 0)
 			return pages[i].print();
-	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema|dialect-file|dialect-schema\n");
+	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema|dialect-file|"
+		"dialect-schema\n");
 	return EXIT_USAGE;
 }

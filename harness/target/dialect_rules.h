@@ -58,6 +58,7 @@ struct dialect_file {
 	} heartbeat;
 	struct {
 		int kind, scope;
+		bool repeats;
 	} cursor;
 	struct opt_sections codes;
 	struct contract contract;

@@ -36,6 +36,13 @@ static void advance(struct session *s, struct session_channel *ch, const struct 
 		session_keep(&p->cursor, &values->v[NAME_CURSOR]);
 }
 
+/* Resent, because its acknowledgement did not get through. */
+static bool is_repeated(struct session *s, struct session_channel *ch, const struct template_values *values)
+{
+	const struct session_position *p = session_position_of(s, ch);
+	return template_has(values, NAME_SEQ) && p->has_seq && values->v[NAME_SEQ].number <= p->seq;
+}
+
 static void deliver_one(struct session_heard *h, const struct template_values *values, struct session_channel *ch, bool replay)
 {
 	struct session *s = h->s;
@@ -48,12 +55,14 @@ static void deliver_one(struct session_heard *h, const struct template_values *v
 	n.data = data->text;
 	if (data->kind == VALUE_JSON && data->json && template_value_text(data, &json) == 0)
 		n.data = buf_span(&json);
+	bool repeated = ch && s->rules->file.cursor.repeats && is_repeated(s, ch, values);
 	if (ch) {
 		n.replay |= n.seq && n.seq <= ch->replay_to;
 		advance(s, ch, values);
 	}
 	uint32_t number = n.channel;
-	s->events->message(s->owner, &n);
+	if (!repeated)
+		s->events->message(s->owner, &n);
 	ch = number && connection == s->connection ? session_channel_find(s, number) : NULL;
 	if (ch)
 		session_ack(s, ch);

@@ -63,6 +63,10 @@ static void webpubsub(void **state)
 	request("/client", "/client?access_token=&awps_connection_id=C%2F1&awps_reconnection_token=T%3D", true);
 	session_open(s, 0);
 	expect("ready 0 ok recovered\nsubscribed 7 ok recovered\n");
+	hear("{\"sequenceId\":16,\"type\":\"message\",\"from\":\"group\",\"group\":\"c\",\"data\":\"x\"}");
+	expect(""); /* resent: its acknowledgement was lost */
+	hear("{\"sequenceId\":17,\"type\":\"message\",\"from\":\"group\",\"group\":\"c\",\"data\":\"x\"}");
+	expect("message 7 seq=17 data=x\n");
 	assert_int_equal(session_closed(s, 1008), SESSION_AFRESH);
 	request("/client", "/client?access_token=", false);
 }
