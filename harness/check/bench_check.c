@@ -1,6 +1,6 @@
 /*
  * For ci/bench check: a synthetic run of messages through every checker, as a scenario would feed them. Says deliveries
- *a second of one core's time, and how much memory grew after the first tenth.
+ * a second of one core's time, and how much memory grew after the first tenth.
  *
  *	bench_check [MESSAGES [SUBSCRIBERS [CHANNELS]]]     delivered messages; default 10,000,000, 1,000 and 50
  */
@@ -88,14 +88,8 @@ static void publish(struct bench *b, uint32_t channel, uint32_t which)
 {
 	uint32_t publisher = b->subscribers + (channel - 1) * PUBLISHERS_EACH + which + 1;
 	uint64_t index = ++b->indexes[(channel - 1) * PUBLISHERS_EACH + which], seq = ++b->seqs[channel - 1];
-	struct event e = {.kind = EVENT_PUBLISH,
-			  .type = EVENT_INVOKE,
-			  .client = publisher,
-			  .connection = 1,
-			  .channel = channel,
-			  .publisher = publisher,
-			  .index = index,
-			  .sent_us = b->now_us};
+	struct event e = {.kind = EVENT_PUBLISH, .type = EVENT_INVOKE, .client = publisher, .connection = 1,
+			  .channel = channel, .publisher = publisher, .index = index, .sent_us = b->now_us};
 	tell(b, e);
 	e.type = EVENT_OK;
 	e.seq = seq;
@@ -152,8 +146,8 @@ int main(int argc, char **argv)
 		.heartbeat_ms = 25000, .heartbeat_timeout_ms = 10000, .recovery_ms = 5000,
 	};
 	uint64_t messages = argc > 1 ? strtoull(argv[1], NULL, 10) : 10000000;
-	struct bench b = {.subscribers = argc > 2 ? (uint32_t)atoi(argv[2]) : 1000,
-			  .channels = argc > 3 ? (uint32_t)atoi(argv[3]) : 50};
+	struct bench b = {.subscribers = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 1000,
+			  .channels = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : 50};
 	struct err e;
 	if (!messages || !b.subscribers || !b.channels || b.channels > b.subscribers ||
 	    check_set_new(&contract, &b.set, &e) < 0)

@@ -367,8 +367,10 @@ void check_note(struct check_run *run, const char *id, const char *what, ...)
 
 static struct check_result result_of(const struct check_run *run, const struct judged *j, bool out_of_memory)
 {
+	uint64_t violations = j->fails + j->warns; /* each of them was a chance, too */
 	struct check_result r = {
-		.row = j->row, .checker = run->checker, .samples = j->samples, .violations = j->fails + j->warns,
+		.row = j->row, .checker = run->checker, .samples = j->samples > violations ? j->samples : violations,
+		.violations = violations,
 		.note = j->note, .findings = j->findings, .n_findings = j->n_findings,
 	};
 	if (j->fails) {

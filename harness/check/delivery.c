@@ -6,6 +6,8 @@
  * target told honestly, or that the contract allows, is excused. What is missing is judged when it can come no more:
  * when the client says goodbye after the last phase, and when the history is over.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "harness/check/check.h"
@@ -55,24 +57,22 @@ static void add_excuse(struct owed *o, uint64_t first, uint64_t last)
 static void lose(struct check_run *run, struct track_pair *p, struct owed *o, struct range lost, const struct event *at)
 {
 	struct check_moment *moment = NULL;
-	uint32_t client = p->sub->client->number, channel = p->sub->channel->number;
-	if (o->moment && o->hole >= lost.first && o->hole <= lost.last) {
-		moment = o->moment;
-		o->moment = NULL;
-	}
-	const char *mild = check_contract(run)->delivery == DELIVERY_AT_MOST_ONCE ? " (at most once is promised)" : "";
-	if (mild[0] && lost.first)
-		check_warn(run, LOST, at, "client %u never got message %llu of publisher %u on channel %u%s", client,
-			   (unsigned long long)lost.first, p->stream->publisher, channel, mild);
-	else if (lost.first == lost.last)
-		check_fail_then(run, LOST, moment, at, client, channel,
-				"client %u never got message %llu of publisher %u on channel %u", client,
-				(unsigned long long)lost.first, p->stream->publisher, channel);
+	uint32_t client = p->sub->client->number, channel = p->sub->channel->number, publisher = p->stream->publisher;
+	char which[80];
+	if (lost.first == lost.last)
+		snprintf(which, sizeof(which), "message %" PRIu64, lost.first);
 	else
+		snprintf(which, sizeof(which), "messages %" PRIu64 " to %" PRIu64, lost.first, lost.last);
+	if (o->moment && o->hole >= lost.first && o->hole <= lost.last)
+		moment = TAKE_PTR(o->moment);
+	if (check_contract(run)->delivery == DELIVERY_AT_MOST_ONCE) {
+		check_moment_drop(run, moment);
+		check_warn(run, LOST, at, "client %u never got %s of publisher %u on channel %u, where at most once is promised",
+			   client, which, publisher, channel);
+	} else {
 		check_fail_then(run, LOST, moment, at, client, channel,
-				"client %u never got messages %llu to %llu of publisher %u on channel %u", client,
-				(unsigned long long)lost.first, (unsigned long long)lost.last, p->stream->publisher, channel);
-	check_samples(run, LOST, lost.last - lost.first + 1);
+				"client %u never got %s of publisher %u on channel %u", client, which, publisher, channel);
+	}
 	add_excuse(o, lost.first, lost.last);
 }
 

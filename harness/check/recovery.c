@@ -89,7 +89,6 @@ static void look_at_all(struct check_run *run, const struct event *at)
 		uint64_t since = out->end_us ? since_us(run, out) : UINT64_MAX;
 		if (out->told || since >= check_track(run)->now_us || check_track(run)->now_us - since <= bound_us(run))
 			continue;
-		check_samples(run, RECOVERY, 1);
 		too_late(run, out, i, at, "is not back");
 	}
 }
