@@ -14,8 +14,8 @@ static const struct {
 	unsigned fault;
 	const char *what;
 } upgrade_faults[] = {
-	{UPGRADE_FAULT_HEAD, "its head is not HTTP"},
 	{UPGRADE_FAULT_VERSION, "it is not HTTP/1.1"},
+	{UPGRADE_FAULT_HEAD, "its head is not HTTP"},
 	{UPGRADE_FAULT_UPGRADE, "no \"Upgrade: websocket\""},
 	{UPGRADE_FAULT_CONNECTION, "no \"Connection: Upgrade\""},
 	{UPGRADE_FAULT_ACCEPT, "Sec-WebSocket-Accept is not the one of our key"},
