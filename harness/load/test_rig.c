@@ -177,7 +177,7 @@ bool rig_up(struct rig *r)
 	return s.up == s.clients && s.subscribed == s.wanted;
 }
 
-static bool closed(struct rig *r)
+bool rig_closed(struct rig *r)
 {
 	return workload_closed(r->workload);
 }
@@ -190,7 +190,7 @@ void rig_end(struct rig *r)
 		fail_msg("it does not settle");
 	}
 	workload_close(r->workload);
-	assert_true(rig_run(r, closed));
+	assert_true(rig_run(r, rig_closed));
 	workload_free(TAKE_PTR(r->workload));
 	rig_check(r, true);
 }

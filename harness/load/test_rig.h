@@ -55,6 +55,7 @@ void rig_fini(struct rig *r);
 
 bool rig_settled(struct rig *r);
 bool rig_up(struct rig *r);
+bool rig_closed(struct rig *r);
 size_t rig_count(const struct rig *r, enum event_kind kind, enum event_type type);
 /* The n-th event of this kind and type from the end (0: the last one), or NULL. */
 const struct event *rig_last(const struct rig *r, enum event_kind kind, enum event_type type, size_t n);

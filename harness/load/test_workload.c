@@ -243,6 +243,77 @@ static void event_streams(void **state)
 	rig_fini(&r);
 }
 
+/* Publishes without an answer are ok when somebody was given them, and unknown when nobody was. */
+static void no_answers(void **state)
+{
+	(void)state;
+	for (int subscribers = 1; subscribers >= 0; subscribers--) {
+		struct rig r;
+		rig_init(&r, "plain");
+		rig_options(&r, quick);
+		rig_options(&r, subscribers ? "subscribers=2 publishers=1 rate=100/s answer=1s"
+					    : "subscribers=0 publishers=1 rate=100/s answer=300ms");
+		rig_server(&r, 0, NULL, 0);
+		rig_open(&r);
+		assert_true(rig_run(&r, rig_up));
+		workload_publish(r.workload, true);
+		rig_run_ms(&r, 300);
+		rig_end(&r);
+		size_t ok = rig_count(&r, EVENT_PUBLISH, EVENT_OK), info = rig_count(&r, EVENT_PUBLISH, EVENT_INFO);
+		assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_FAIL), 0);
+		assert_true(subscribers ? ok > 5 && info == 0 : info > 5 && ok == 0);
+		assert_string_equal(subscribers ? rig_last(&r, EVENT_PUBLISH, EVENT_OK, 0)->note
+						: rig_last(&r, EVENT_PUBLISH, EVENT_INFO, 0)->text,
+				    subscribers ? "no answer; a subscriber was given it" : "publishes are not answered");
+		rig_fini(&r);
+	}
+}
+
+/* What is refused before it is open: the status, why, and another try. */
+static void refusals(void **state)
+{
+	(void)state;
+	static const char *const args[] = {"--limit-per-address", "2", NULL};
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=3 publishers=0");
+	rig_server(&r, 0, args, 0);
+	rig_open(&r);
+	rig_run_ms(&r, 500);
+	struct workload_state s;
+	workload_state(r.workload, &s);
+	assert_int_equal(s.up, 2);
+	assert_true(rig_count(&r, EVENT_CONNECT, EVENT_FAIL) > 1);
+	assert_int_equal(rig_last(&r, EVENT_CONNECT, EVENT_FAIL, 0)->code, 429);
+	assert_non_null(rig_last(&r, EVENT_CONNECT, EVENT_FAIL, 0)->id);
+	workload_close(r.workload);
+	assert_true(rig_run(&r, rig_closed));
+	workload_free(TAKE_PTR(r.workload));
+	rig_check(&r, true);
+	rig_fini(&r);
+}
+
+/* Too many messages: each refused publish is a fail with the target's code, and nobody waits for it. */
+static void rate_limits(void **state)
+{
+	(void)state;
+	static const char *const args[] = {"--rate-messages", "20", NULL};
+	struct rig r;
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=2 publishers=1 rate=300/s");
+	rig_server(&r, 0, args, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	rig_run_ms(&r, 300);
+	rig_end(&r);
+	assert_true(rig_count(&r, EVENT_PUBLISH, EVENT_FAIL) > 5);
+	assert_string_equal(rig_last(&r, EVENT_PUBLISH, EVENT_FAIL, 0)->text, "rate_limited");
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +325,9 @@ int main(void)
 		cmocka_unit_test(drain),
 		cmocka_unit_test(drops),
 		cmocka_unit_test(event_streams),
+		cmocka_unit_test(no_answers),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(rate_limits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
