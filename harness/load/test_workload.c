@@ -298,11 +298,11 @@ static void refusals(void **state)
 static void rate_limits(void **state)
 {
 	(void)state;
-	static const char *const args[] = {"--rate-messages", "20", NULL};
+	static const char *const args[] = {"--rate-messages", "20", "--rate-burst", "20", NULL};
 	struct rig r;
 	rig_init(&r, "wsquall");
 	rig_options(&r, quick);
-	rig_options(&r, "subscribers=2 publishers=1 rate=300/s");
+	rig_options(&r, "subscribers=2 publishers=1 rate=150/s");
 	rig_server(&r, 0, args, 0);
 	rig_open(&r);
 	assert_true(rig_run(&r, rig_up));
