@@ -1,6 +1,6 @@
 /*
- * Blame goes to the situation in which resumes are refused most often, then to the next one for what is left. What is
- * refused as often without any of them is no matter of the situation.
+ * Blame goes to the situation in which resumes are refused most often, then to the next one for what is left. Where they
+ * are refused as often without it, it is no matter of the situation.
  */
 #include "harness/check/resume_refused.h"
 
@@ -25,12 +25,15 @@ void resume_refuse(struct check_run *run, struct resume_refused *r, unsigned sit
 	r->of[situation].missed = missed;
 }
 
-/* How often it was refused of how often it was tried: where `flag` holds, 0: where nothing does; settled ones aside. */
-static double share(const struct resume_refused *r, unsigned flag, const bool *settled, uint64_t *ret_refused)
+/*
+ * How often it was refused of how often it was tried, settled ones aside: where `flag` holds, or where it does not. With
+ * nothing missed is a world of its own: it only counts where it is the flag.
+ */
+static double share(const struct resume_refused *r, unsigned flag, bool holds, const bool *settled, uint64_t *ret_refused)
 {
 	uint64_t refused = 0, recovered = 0;
 	for (unsigned s = 0; s < COMBINATIONS; s++) {
-		if (flag ? !(s & flag) : s != 0)
+		if (((s & flag) != 0) != holds || ((s & RESUME_ZERO) && flag != RESUME_ZERO))
 			continue;
 		recovered += r->of[s].recovered;
 		if (!settled[s])
@@ -58,12 +61,12 @@ static void blame(struct check_run *run, struct resume_refused *r, unsigned s, c
 /* The flags that explain most of what is not settled; several when they cannot be told apart. 0: none does. */
 static unsigned worst(const struct resume_refused *r, const bool *settled)
 {
-	uint64_t most = 0, refused;
-	double base = share(r, 0, settled, &refused), highest = 0;
+	uint64_t most = 0, refused, without;
+	double highest = 0;
 	unsigned found = 0;
 	for (unsigned flag = 1; flag < COMBINATIONS; flag <<= 1) {
-		double of_flag = share(r, flag, settled, &refused);
-		if (!refused || of_flag <= base)
+		double of_flag = share(r, flag, true, settled, &refused);
+		if (!refused || of_flag <= share(r, flag, false, settled, &without))
 			continue;
 		if (of_flag > highest || (of_flag == highest && refused > most)) {
 			highest = of_flag;
