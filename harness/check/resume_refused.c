@@ -1,6 +1,6 @@
 /*
- * Blame goes to the situation in which resumes are refused most often, then to the next one for what is left. Where they
- * are refused as often without it, it is no matter of the situation.
+ * Blame goes to the situation in which resumes are refused most often, then to the next one for what is left. Where
+ * they are refused as often without it, it is no matter of the situation.
  */
 #include "harness/check/resume_refused.h"
 
@@ -26,10 +26,11 @@ void resume_refuse(struct check_run *run, struct resume_refused *r, unsigned sit
 }
 
 /*
- * How often it was refused of how often it was tried, settled ones aside: where `flag` holds, or where it does not. With
- * nothing missed is a world of its own: it only counts where it is the flag.
+ * How often it was refused of how often it was tried, settled ones aside: where `flag` holds, or where it does not.
+ * With nothing missed is a world of its own: it only counts where it is the flag.
  */
-static double share(const struct resume_refused *r, unsigned flag, bool holds, const bool *settled, uint64_t *ret_refused)
+static double share(const struct resume_refused *r, unsigned flag, bool holds, const bool *settled,
+		    uint64_t *ret_refused)
 {
 	uint64_t refused = 0, recovered = 0;
 	for (unsigned s = 0; s < COMBINATIONS; s++) {
