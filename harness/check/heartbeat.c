@@ -155,11 +155,13 @@ static void heartbeat_event(struct check_run *run, const struct event *e)
 		return;
 	if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && e->id && !map_get(&h->ids, hash_of(e->id)))
 		map_put(&h->ids, hash_of(e->id), (void *)(uintptr_t)e->client);
+	/* Pings of ours are no traffic: a client is idle while it says nothing and is told nothing. */
+	bool traffic = e->kind != EVENT_FAULT && e->kind != EVENT_ANSWER && e->kind != EVENT_LOG;
 	if (e->kind == EVENT_LOG && check_contract(run)->heartbeat_timeout_ms)
 		on_log(run, e);
 	else if (e->kind == EVENT_FAULT && e->type == EVENT_INFO && e->client)
 		on_silenced(run, e);
-	else if (e->client && e->connection && e->kind != EVENT_FAULT && check_track(run)->client)
+	else if (traffic && e->client && e->connection && check_track(run)->client)
 		on_traffic(run, e);
 }
 

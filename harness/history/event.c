@@ -210,8 +210,8 @@ static int append_real(struct buf *b, double v)
 	char row[40];
 	int len = snprintf(row, sizeof(row) - 2, "%.17g", v);
 	if (!strpbrk(row, ".e")) {
-		memcpy(row + len, ".0", 2);
-		len += 2;
+		row[len++] = '.';
+		row[len++] = '0';
 	}
 	return buf_append(b, row, (size_t)len);
 }
