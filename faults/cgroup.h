@@ -22,9 +22,9 @@ struct cgroup {
 };
 
 /*
- * Makes the group `<prefix><controller>-<name>`. Where the process is in a group of this run already, because of another
- * controller, that one serves both and goes with the last of them. -EBUSY: it is in a group of another run, or its
- * limits of this controller are another fault's.
+ * Makes the group `<prefix><controller>-<name>`. Where the process is in a group of this run already, because of
+ * another controller, that one serves both and goes with the last of them. -EBUSY: it is in a group of another run, or
+ * its limits of this controller are another fault's.
  */
 int cgroup_make(struct cgroup *c, struct guard *g, const char *controller, const char *name, struct proc_id home,
 		struct err *e);
