@@ -168,15 +168,11 @@ static const struct row rows[] = {
 	/* messages */
 	{SAYS("\x81\x02hi\x82\x01\xff"), .then = FAR_FIN,
 	 .expect = "open(abc) text:hi binary:\xff end 1006 '' by network (FIN)"},
-	{SAYS("\x01\x01"
-	      "a\x89\x01p\x00\x01"
-	      "b\x8a\x00\x80\x01"
-	      "c\x81\x00"),
-	 .then = FAR_FIN, .expect = "open(abc) ping pong: text:abc text: end 1006 '' by network (FIN)"},
+	{SAYS("\x01\x01" "a\x89\x01p\x00\x01" "b\x8a\x00\x80\x01" "c\x81\x00"), .then = FAR_FIN,
+	 .expect = "open(abc) ping pong: text:abc text: end 1006 '' by network (FIN)"},
 	/* the closing handshake */
-	{SAYS("\x88\x05\x03\xe9"
-	      "bye"),
-	 .then = FAR_FIN_AFTER_CLOSE, .expect = "open(abc) end 1001 'bye' by server clean (FIN)"},
+	{SAYS("\x88\x05\x03\xe9" "bye"), .then = FAR_FIN_AFTER_CLOSE,
+	 .expect = "open(abc) end 1001 'bye' by server clean (FIN)"},
 	{SAYS("\x88\x00"), .then = FAR_FIN_AFTER_CLOSE, .expect = "open(abc) end 1005 '' by server clean (FIN)"},
 	{SAYS("\x88\x02\x03\xe8\x81\x01x"), .then = FAR_FIN_AFTER_CLOSE,
 	 .expect = "open(abc) end 1000 '' by server clean (FIN)"},

@@ -6,19 +6,23 @@
 
 #include <cmocka.h>
 
+#include <openssl/pem.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "harness/load/test_rig.h"
+#include "harness/net/test_certs.h"
 
 static void peace(void **state)
 {
 	(void)state;
 	struct rig r;
 	rig_init(&r, "wsquall");
-	rig_options(&r, "subscribers=7 publishers=3 channels=3 quiet_channels=1 channels_each=2 rate=300/s "
-			"open_rate=0/s payload=200B");
+	rig_options(&r, "subscribers=7 publishers=3 channels=3 quiet_channels=1 channels_each=2");
+	rig_options(&r, "rate=300/s open_rate=0/s payload=200B");
 	rig_server(&r, 0, NULL, 0);
 	rig_open(&r);
 	assert_true(rig_run(&r, rig_up));
@@ -139,8 +143,7 @@ static bool all_down(struct rig *r)
 	return s.up == 0;
 }
 
-/* The server is killed and comes back empty: epochs change, what was published before is not owed, outcomes are
- * unknown. */
+/* The server is killed and comes back empty: epochs change, what was published before is not owed. */
 static void kills(void **state)
 {
 	(void)state;
@@ -314,6 +317,57 @@ static void rate_limits(void **state)
 	rig_fini(&r);
 }
 
+/* A certificate of an authority that the client knows, as files for the server. */
+static void write_certificate(const struct certs *c, char *cert, char *key)
+{
+	static const struct cert_spec spec = {.san = "DNS:localhost,IP:127.0.0.1", .from_days = -1, .to_days = 1};
+	SSL_CTX *ctx = certs_server(c, &spec);
+	FILE *f = fdopen(mkstemp(cert), "w");
+	PEM_write_X509(f, SSL_CTX_get0_certificate(ctx));
+	fclose(f);
+	f = fdopen(mkstemp(key), "w");
+	PEM_write_PrivateKey(f, SSL_CTX_get0_privatekey(ctx), NULL, NULL, 0, NULL, NULL);
+	fclose(f);
+	SSL_CTX_free(ctx);
+}
+
+/* With TLS, faults work below it and above it, and the certificate is verified. */
+static void over_tls(void **state)
+{
+	(void)state;
+	char cert[] = "/tmp/wsquall-test-cert-XXXXXX", key[] = "/tmp/wsquall-test-key-XXXXXX";
+	const char *const args[] = {"--tls-cert", cert, "--tls-key", key, NULL};
+	struct certs certs;
+	struct tls_context *tls;
+	struct err e;
+	struct rig r;
+	certs_init(&certs);
+	write_certificate(&certs, cert, key);
+	assert_int_equal(tls_context_new(&(struct tls_options){.ca_file = certs.ca_file}, &tls, &e), 0);
+	rig_init(&r, "wsquall");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=3 publishers=1 rate=100/s keyed=true");
+	rig_server(&r, 0, args, 0);
+	r.ways[0].tls = tls;
+	r.ways[0].server_name = "localhost";
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	workload_publish(r.workload, true);
+	struct toxic *late = rig_fault(&r, false, "latency", "latency=20ms");
+	struct toxic *again = rig_fault(&r, false, "reset_peer", "timeout=50ms");
+	rig_run_ms(&r, 150);
+	rig_heal(&r, false, again);
+	rig_heal(&r, false, late);
+	rig_run_ms(&r, 150);
+	rig_end(&r);
+	assert_true(ends_with(&r, "RST") >= 3);
+	rig_fini(&r);
+	tls_context_free(tls);
+	certs_fini(&certs);
+	unlink(cert);
+	unlink(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +382,7 @@ int main(void)
 		cmocka_unit_test(no_answers),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(rate_limits),
+		cmocka_unit_test(over_tls),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
