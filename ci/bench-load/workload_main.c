@@ -3,9 +3,9 @@
  *
  *	bench_workload PORT DIALECT SECONDS [TARGET] [KEY=VALUE...]
  *
- * opens the clients to 127.0.0.1:PORT, publishes for so long, waits until everything has arrived and says in one line
- * of JSON what was done, at what cost. Keys are those of a workload, and `history`, a file. Exit status 1 and a sentence
- * on any trouble, also when it does not come up or settle.
+ * opens the clients to 127.0.0.1:PORT, publishes for so long, waits until everything has arrived and says in one
+ * line of JSON what was done, at what cost. Keys are those of a workload, and `history`, a file. Exit status 1 and a
+ * sentence on any trouble, also when it does not come up or settle.
  */
 #include <stdio.h>
 #include <stdlib.h>

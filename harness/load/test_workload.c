@@ -78,7 +78,6 @@ static void resets(void **state)
 	assert_false(end->clean);
 	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_INFO), 0);
 	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_FAIL), 0);
-	assert_int_equal(rig_count(&r, EVENT_LAG, EVENT_OK), 0);
 	rig_fini(&r);
 }
 
@@ -93,7 +92,7 @@ static size_t ends_with(const struct rig *r, const char *note)
 
 static bool all_gave_up(struct rig *r)
 {
-	return ends_with(r, "no answer to a Ping") == r->options.subscribers;
+	return ends_with(r, "no answer to a Ping") >= r->options.subscribers;
 }
 
 /* Nothing comes and nothing tells: only a Ping without an answer shows it. */
@@ -272,6 +271,13 @@ static void no_answers(void **state)
 	}
 }
 
+static bool one_is_refused(struct rig *r)
+{
+	struct workload_state s;
+	workload_state(r->workload, &s);
+	return s.up == 2 && rig_count(r, EVENT_CONNECT, EVENT_FAIL) > 1;
+}
+
 /* What is refused before it is open: the status, why, and another try. */
 static void refusals(void **state)
 {
@@ -283,11 +289,7 @@ static void refusals(void **state)
 	rig_options(&r, "subscribers=3 publishers=0");
 	rig_server(&r, 0, args, 0);
 	rig_open(&r);
-	rig_run_ms(&r, 500);
-	struct workload_state s;
-	workload_state(r.workload, &s);
-	assert_int_equal(s.up, 2);
-	assert_true(rig_count(&r, EVENT_CONNECT, EVENT_FAIL) > 1);
+	assert_true(rig_run(&r, one_is_refused));
 	assert_int_equal(rig_last(&r, EVENT_CONNECT, EVENT_FAIL, 0)->code, 429);
 	assert_non_null(rig_last(&r, EVENT_CONNECT, EVENT_FAIL, 0)->id);
 	workload_close(r.workload);
