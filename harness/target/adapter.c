@@ -61,13 +61,18 @@ static void link_broken(struct adapter_link *link, const char *why)
 	link->events->broken(link->owner, why);
 }
 
-static void gone(struct adapter *a)
+static void end_input(struct adapter *a)
 {
 	watch_stop(&a->in);
-	watch_stop(&a->out);
 	if (a->in_fd >= 0)
 		close(a->in_fd);
 	a->in_fd = -1;
+}
+
+static void gone(struct adapter *a)
+{
+	end_input(a);
+	watch_stop(&a->out);
 	for (size_t i = 0; i < a->cap_links; i++)
 		if (a->links[i])
 			link_broken(a->links[i], "the adapter's process has ended");
@@ -338,15 +343,19 @@ int adapter_start(struct loop *l, const struct opt_strings *command, struct adap
 	return 0;
 }
 
-static void reap(pid_t pid)
+/* Its input has ended; what it still writes is of no interest, but must not stop it. */
+static void reap(struct adapter *a)
 {
+	uint8_t octets[4096];
 	for (uint64_t until = clock_now_us() + ADAPTER_STOP_MS * 1000ull; clock_now_us() < until;) {
-		if (waitpid(pid, NULL, WNOHANG) != 0)
+		while (a->out.handle && read(a->out.fd, octets, sizeof(octets)) > 0)
+			;
+		if (waitpid(a->pid, NULL, WNOHANG) != 0)
 			return;
 		poll(NULL, 0, 1);
 	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	kill(a->pid, SIGKILL);
+	waitpid(a->pid, NULL, 0);
 }
 
 void adapter_stop(struct adapter *a)
@@ -358,9 +367,10 @@ void adapter_stop(struct adapter *a)
 		free(a->links[i]);
 	}
 	a->cap_links = 0;
-	gone(a);
+	end_input(a);
 	if (a->pid > 0)
-		reap(a->pid);
+		reap(a);
+	gone(a);
 	buf_fini(&a->unread);
 	buf_fini(&a->line);
 	free(a->links);
