@@ -29,7 +29,8 @@ static void read_whole_and_cut(void **state)
 		{OCTETS("\x90\x04\x00\x09\x00\x01"), {.type = MQTT_SUBACK, .id = 9, .code = 1, .receive_max = MQTT_RECEIVE_MAX}},
 		{OCTETS("\xd0\x00"), {.type = MQTT_PINGRESP, .receive_max = MQTT_RECEIVE_MAX}},
 		{OCTETS("\xe0\x00"), {.type = MQTT_DISCONNECT, .receive_max = MQTT_RECEIVE_MAX}},
-		{OCTETS("\xe0\x07\x8e\x05\x1f\x00\x02" "by"), {.type = MQTT_DISCONNECT, .code = 0x8e, .receive_max = MQTT_RECEIVE_MAX}},
+		{OCTETS("\xe0\x07\x8e\x05\x1f\x00\x02" "by"),
+		 {.type = MQTT_DISCONNECT, .code = 0x8e, .receive_max = MQTT_RECEIVE_MAX}},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -88,7 +89,8 @@ static void written(void **state)
 	assert_int_equal(mqtt_write_publish(&b, 3, SPAN_LIT("a"), SPAN_LIT("hi")), 0);
 	assert_int_equal(mqtt_write_puback(&b, 0x0102), 0);
 	assert_int_equal(mqtt_write_pingreq(&b), 0);
-	assert_true(span_eq(buf_span(&b), SPAN_LIT("\x10\x17\x00\x04MQTT\x05\x82\x00\x3c\x05\x11\x00\x00\x0e\x10\x00\x02me\x00\x01u"
+	assert_true(span_eq(buf_span(&b), SPAN_LIT("\x10\x17\x00\x04MQTT\x05\x82\x00\x3c\x05\x11\x00\x00\x0e\x10"
+						   "\x00\x02me\x00\x01u"
 						   "\x82\x09\x00\x01\x00\x00\x03" "a/b\x01"
 						   "\xa2\x06\x00\x02\x00\x00\x01" "a"
 						   "\x32\x08\x00\x01" "a\x00\x03\x00hi"
