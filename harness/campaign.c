@@ -190,7 +190,7 @@ static int make_folder(const char *path, struct err *e)
 
 static void set_up(struct campaign *c)
 {
-	c->env = (struct case_env){.loop = &c->loop, .target = &c->target, .seed = c->o.seed};
+	c->env = (struct case_env){.loop = &c->loop, .target = &c->target, .secrets = &c->secrets, .seed = c->o.seed};
 	uint64_t timeout = c->o.timeout_given ? c->o.timeout_ms : c->target.timeout_ms;
 	c->env.timeout_ms = timeout ? (uint32_t)timeout : CASE_TIMEOUT_MS;
 }
@@ -246,6 +246,8 @@ int campaign_init(struct campaign *c, struct err *e)
 	if (c->o.ignore_known)
 		c->target.known.len = 0;
 	set_up(c);
+	if (secrets_of(&c->target, &c->arena, &c->secrets) < 0)
+		return err_set(e, ENOMEM, "no memory for the target's secrets"), EXIT_OURS;
 	leave_out_scenarios(c);
 	if (check_known(&c->target, e) < 0 || make_tls(c, e) < 0)
 		return EXIT_USAGE;

@@ -26,6 +26,7 @@ struct campaign {
 	struct campaign_options o;
 	struct arena arena;
 	struct target target;
+	struct secrets secrets;    /* of the target */
 	struct process reference;  /* when the target is `reference` */
 	bool embedded;
 	bool looped;               /* the loop is there */

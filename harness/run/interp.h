@@ -22,6 +22,7 @@ struct case_env {
 	const struct target *target;
 	struct dial_addresses echo_addresses;
 	struct tls_context *tls;   /* when the target is wss */
+	const struct secrets *secrets; /* of the target; NULL: none */
 	uint64_t seed;
 	bool has_echo;             /* the target echoes on its echo path */
 	bool chatty;               /* it sends messages on its own: what nobody sent is no violation */

@@ -18,7 +18,7 @@ const struct test_case case_canary = {
 
 static void begin_repeat(struct case_run *run);
 
-static void note_broken(struct watch_broken *broken, unsigned seen, const struct case_run *run)
+static void note_broken(struct watch_broken *broken, unsigned seen, struct case_run *run)
 {
 	broken->seen += seen;
 	if (!seen || broken->first)
@@ -210,6 +210,7 @@ static void reset_connection(struct case_run *run)
 	run->echoes = run->pings = (struct owed_list){0};
 	run->barrier = run->newest_ping = NULL;
 	transcript_init(&run->transcript, &run->arena, clock_now_us());
+	run->transcript.secrets = run->env->secrets;
 	case_request_init(run);
 }
 

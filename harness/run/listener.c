@@ -49,6 +49,7 @@ void listener_start(struct listener *l, struct case_env *env)
 	*l = (struct listener){.env = env};
 	arena_init(&l->arena, LISTENER_ARENA_MAX);
 	transcript_init(&l->transcript, &l->arena, clock_now_us());
+	l->transcript.secrets = env->secrets;
 	rng_init(&rng, env->seed, "listener");
 	approach_request(env, &rng, &l->arena, &l->request);
 	if (conn_dial(&l->conn, env->loop, &o, &l->arena, &l->transcript, on_event, l) < 0)

@@ -145,6 +145,7 @@ void probe_run(struct case_env *env, struct probe *ret_probe)
 	*ret_probe = (struct probe){0};
 	arena_init(&p.arena, CASE_ARENA_MAX);
 	transcript_init(&p.transcript, &p.arena, clock_now_us());
+	p.transcript.secrets = env->secrets;
 	rng_init(&p.rng, env->seed, "probe");
 	snprintf(p.text, sizeof(p.text), "wsquall-probe-%016llx", (unsigned long long)rng_u64(&p.rng));
 	approach_request(env, &p.rng, &p.arena, &p.request);

@@ -107,6 +107,42 @@ static void a_full_arena_only_drops_events(void **state)
 	arena_fini(&small);
 }
 
+/* A value is hidden wherever it stands, whole, in pieces, or cut; a short one in its own field alone. */
+static void secrets_are_hidden(void **state)
+{
+	struct fixture *f = *state;
+	struct opt_pair headers[] = {{"Authorization", "Bearer hunter2"}, {"X-Team", "abc"}, {"X-Empty", ""}};
+	struct opt_pair variables[] = {{"token", "open sesame"}, {"short", "Host"}};
+	struct target target = {.headers = {headers, 3, 3}, .variables = {variables, 2, 2},
+				.credentials = {.valid = "credential-1", .expired = "cred2", .query = "token"}};
+	static const char request[] = "GET /credential-1 HTTP/1.1\r\nHost: abc\r\nAuthorization: Bearer hunter2\r\nX-Team: abc\r\n\r\n";
+	char filler[TRANSCRIPT_PAYLOAD_MAX + 20];
+	struct secrets secrets;
+	assert_int_equal(secrets_of(&target, &f->arena, &secrets), 0);
+	f->t.secrets = &secrets;
+	transcript_octets(&f->t, 0, true, SPAN_LIT(request));
+	for (size_t i = 0; i < sizeof(request) - 1; i++) {
+		transcript_octets(&f->t, 0, true, span_of(request + i, 1));
+		transcript_note(&f->t, 0, "a note between");
+	}
+	memset(filler, '-', sizeof(filler));
+	memcpy(filler + TRANSCRIPT_PAYLOAD_MAX - 9, "Bearer hunter2", 14);
+	transcript_octets(&f->t, 0, false, span_of(filler, sizeof(filler)));
+	const struct frame_head head = {.fin = true, .opcode = OPCODE_TEXT, .form = FRAME_FORM_7, .len = 13};
+	transcript_frame(&f->t, 0, false, &head, SPAN_LIT("<open sesame>"), 13);
+	render(f);
+	struct buf shown CLEANUP(buf_fini) = {0};
+	buf_init(&shown, TRANSCRIPT_MAX);
+	for (size_t i = 0; i < f->t.n; i++)
+		if (f->t.events[i].octets.len)
+			buf_append_span(&shown, f->t.events[i].octets);
+	static const char hidden[] = "GET /************ HTTP/1.1\r\nHost: abc\r\nAuthorization: **************\r\nX-Team: ***\r\n\r\n";
+	assert_memory_equal(shown.p, hidden, sizeof(hidden) - 1);
+	assert_memory_equal(shown.p + sizeof(hidden) - 1, hidden, sizeof(hidden) - 1);
+	assert_true(span_find(buf_span(&shown), SPAN_LIT("---*********<***********>")) > 0);
+	assert_true(span_find(buf_span(&shown), SPAN_LIT("Bearer")) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +150,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_of_a_peer_reaches_the_terminal, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(payloads_and_events_are_cut_and_counted, set_up, tear_down),
 		cmocka_unit_test(a_full_arena_only_drops_events),
+		cmocka_unit_test_setup_teardown(secrets_are_hidden, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,8 +127,51 @@ static void render_event(const struct transcript *t, const struct transcript_eve
 	render_hex(out, e->octets, e->total);
 }
 
-void transcript_render(const struct transcript *t, struct buf *out)
+/* A run of octets in one direction, which may have been written in pieces. Returns the event behind it. */
+static size_t hide_run(struct transcript *t, size_t first)
 {
+	struct buf all CLEANUP(buf_fini) = {0};
+	bool sent = t->events[first].sent, cut = false;
+	size_t end = first;
+	buf_init(&all, TRANSCRIPT_EVENTS_MAX * TRANSCRIPT_PAYLOAD_MAX);
+	for (; end < t->n && !cut && t->events[end].kind != TRANSCRIPT_FRAME; end++) {
+		const struct transcript_event *e = &t->events[end];
+		if (e->kind != TRANSCRIPT_OCTETS || e->sent != sent)
+			continue;
+		cut = e->total > e->octets.len;
+		if (buf_append_span(&all, e->octets) < 0)
+			cut = true;
+	}
+	secrets_hide(t->secrets, all.p, all.len, true); /* what comes behind it may never have been written */
+	for (size_t i = first, at = 0; i < end && at < all.len; i++) {
+		struct transcript_event *e = &t->events[i];
+		if (e->kind != TRANSCRIPT_OCTETS || e->sent != sent)
+			continue;
+		memcpy((uint8_t *)e->octets.p, all.p + at, e->octets.len); /* in our arena */
+		at += e->octets.len;
+	}
+	return end;
+}
+
+static void hide_secrets(struct transcript *t)
+{
+	bool told[2] = {false, false};
+	size_t until[2] = {0, 0};
+	for (size_t i = 0; i < t->n; i++) {
+		struct transcript_event *e = &t->events[i];
+		if (e->kind == TRANSCRIPT_FRAME)
+			secrets_hide(t->secrets, (uint8_t *)e->octets.p, e->octets.len, e->total > e->octets.len);
+		if (e->kind != TRANSCRIPT_OCTETS || (told[e->sent] && i < until[e->sent]))
+			continue;
+		until[e->sent] = hide_run(t, i);
+		told[e->sent] = true;
+	}
+}
+
+void transcript_render(struct transcript *t, struct buf *out)
+{
+	if (t->secrets && t->secrets->n)
+		hide_secrets(t);
 	for (size_t i = 0; i < t->n; i++)
 		render_event(t, &t->events[i], out);
 	if (t->dropped)

@@ -5,6 +5,7 @@
  */
 #include "harness/base/arena.h"
 #include "harness/base/buf.h"
+#include "harness/target/secrets.h"
 #include "harness/ws/frame.h"
 
 enum { TRANSCRIPT_EVENTS_MAX = 2000 };
@@ -30,11 +31,12 @@ struct transcript {
 	uint64_t start_us;
 	struct transcript_event *events;
 	size_t n, cap, dropped;
+	const struct secrets *secrets; /* hidden when it is rendered; NULL: none. Set by the owner */
 };
 
 void transcript_init(struct transcript *t, struct arena *a, uint64_t now_us);
 void transcript_note(struct transcript *t, uint64_t now_us, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void transcript_octets(struct transcript *t, uint64_t now_us, bool sent, struct span octets);
 void transcript_frame(struct transcript *t, uint64_t now_us, bool sent, const struct frame_head *head, struct span payload, uint64_t total);
-/* One line an event and hex below it; safe on a terminal. Cut at the buffer's maximum. */
-void transcript_render(const struct transcript *t, struct buf *out);
+/* One line an event and hex below it; safe on a terminal. Cut at the buffer's maximum. Secrets are gone from then on. */
+void transcript_render(struct transcript *t, struct buf *out);
