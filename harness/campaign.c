@@ -67,9 +67,21 @@ bool campaign_interrupted(void)
 
 /* Target --------------------------------------------------------------------------------------------------------------------- */
 
+/* The variables of reference.yaml. Its log is a file in memory: what it wrote to its standard output. */
+static void set_places(const struct process *p)
+{
+	char text[64];
+	snprintf(text, sizeof(text), "ws://127.0.0.1:%u/ws", p->port);
+	setenv("WSQ_URL", text, 1);
+	snprintf(text, sizeof(text), "http://127.0.0.1:%u/metrics", p->port);
+	setenv("WSQ_METRICS", text, 1);
+	snprintf(text, sizeof(text), "/proc/self/fd/%d", p->out);
+	setenv("WSQ_LOG", text, 1);
+}
+
 static int start_reference(struct campaign *c, struct err *e)
 {
-	char path[1024], url[64];
+	char path[1024];
 	/* What reference.yaml promises. */
 	const char *args[ARRAY_LEN(c->reference.args)] = {"--origins=https://app.example", "--origins-echo=checked", "--echo-max=1MiB",
 		"--close-trigger=please close", "--limit-handshakes=0", "--limit-per-address=0"};
@@ -81,8 +93,7 @@ static int start_reference(struct campaign *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->embedded = true;
-	snprintf(url, sizeof(url), "ws://127.0.0.1:%u/echo", c->reference.port);
-	setenv("WSQ_URL", url, 1);
+	set_places(&c->reference);
 	return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e);
 }
 
@@ -92,7 +103,7 @@ static int load_target(struct campaign *c, struct err *e)
 	if (strcmp(name, "reference") == 0) {
 		if (!c->o.dry_run)
 			return start_reference(c, e) < 0 ? EXIT_OURS : 0;
-		setenv("WSQ_URL", "ws://127.0.0.1:1/echo", 1);
+		set_places(&(struct process){.port = 1});
 		return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e) < 0 ? EXIT_OURS : 0;
 	}
 	return target_load(name, &c->arena, &c->target, e) < 0 ? EXIT_USAGE : 0;
@@ -229,6 +240,8 @@ static int make_site(struct campaign *c, struct err *e)
 	c->site = (struct site){.loop = &c->loop, .arena = &c->arena, .target = &c->target, .guard = c->guard,
 				.tls = c->env.tls, .seed = c->o.seed, .may_touch = touches_others(c)};
 	int r = site_init(&c->site, e);
+	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++)
+		c->scenarios[i].lacks = site_lacks(&c->site, &c->scenarios[i]);
 	return r == 0 ? 0 : r == -EHOSTUNREACH ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 

@@ -10,7 +10,7 @@
 #include "harness/scenario/run.h"
 
 enum {
-	TOGETHER_MAX = 8,          /* scenarios at once */
+	TOGETHER_MAX = 12,         /* scenarios at once */
 	TICK_MS = 100,             /* of the live line, and of looking for a signal */
 	PROGRESS_MAX = 256,
 };
@@ -55,9 +55,9 @@ static void on_done(void *owner, const struct scenario_outcome *o)
 	loop_stop(&c->loop);
 }
 
-static void skip(struct job *job, const char *why)
+static void leave(struct job *job, enum verdict verdict, const char *why)
 {
-	scenario_skip_items(job->scenario, why, job->items);
+	scenario_leave_items(job->scenario, verdict, why, job->items);
 	decide(job);
 }
 
@@ -74,9 +74,8 @@ static int start(struct job *job, struct err *e)
 {
 	struct stage *stage = job->stage;
 	struct campaign *c = stage->v->c;
-	const char *why = site_lacks(&c->site, job->scenario);
-	if (why) {
-		skip(job, why);
+	if (job->scenario->lacks) {
+		leave(job, VERDICT_SKIP, job->scenario->lacks);
 		return 0;
 	}
 	int r = scenario_run_new(&c->site, job->scenario, history_path(c, job->scenario), on_done, job, &job->run, e);
@@ -151,7 +150,8 @@ static int run_all(struct stage *stage, bool alone, size_t together, struct err 
 	while (r == 0 && ((job = next_job(stage, alone)) || stage->running)) {
 		if (job && stage->running < together) {
 			if (stage->unreachable || campaign_interrupted())
-				skip(job, stage->unreachable ? "another scenario found that the target cannot be used" : "the run was stopped");
+				leave(job, VERDICT_ERROR, stage->unreachable ? "another scenario found that the target cannot be used"
+								     : "the run was stopped");
 			else
 				r = start(job, e);
 			continue;
@@ -207,10 +207,9 @@ void campaign_scenarios_dry_run(struct campaign *c)
 	for (size_t i = 0; i < c->n_scenarios; i++) {
 		const struct scenario *s = &c->scenarios[i];
 		const struct scenario_phase *p = s->phases.items;
-		const char *why = site_lacks(&c->site, s);
 		printf("\n%s: %s\n", s->name, s->about);
-		if (why) {
-			printf("    is skipped: %s\n", why);
+		if (s->lacks) {
+			printf("    is skipped: %s\n", s->lacks);
 			continue;
 		}
 		printf("    %llu subscribers and %llu publishers on %llu channels, %.0f messages/s%s\n",

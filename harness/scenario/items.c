@@ -26,13 +26,13 @@ static size_t list_checks(const struct scenario *s, const struct check_row **ret
 size_t scenario_items(const struct scenario *s)
 {
 	const struct check_row *rows[CHECKS_OF_ONE_MAX];
-	return 1 + list_checks(s, rows);
+	return 1 + (s->lacks ? 0 : list_checks(s, rows));
 }
 
 int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items)
 {
 	const struct check_row *rows[CHECKS_OF_ONE_MAX];
-	size_t n = list_checks(s, rows);
+	size_t n = s->lacks ? 0 : list_checks(s, rows);
 	items[0] = (struct result_item){
 		.id = s->name, .title = s->about, .suite = s->suite, .group = s->name, .kind = "scenario",
 		.verdict = VERDICT_ERROR, .level = "INFO", .requirements = none, .autobahn = none, .seen = "not run",
@@ -51,18 +51,13 @@ int scenario_plan_items(const struct scenario *s, struct arena *a, struct result
 	return 0;
 }
 
-static void set_all(const struct scenario *s, enum verdict verdict, const char *seen, struct result_item *items)
+void scenario_leave_items(const struct scenario *s, enum verdict verdict, const char *why, struct result_item *items)
 {
 	for (size_t i = 0; i < scenario_items(s); i++) {
 		items[i].verdict = verdict;
-		items[i].seen = seen;
+		items[i].seen = why;
 		items[i].required = i ? items[i].required : "";
 	}
-}
-
-void scenario_skip_items(const struct scenario *s, const char *why, struct result_item *items)
-{
-	set_all(s, VERDICT_SKIP, why, items);
 }
 
 /* Evidence ----------------------------------------------------------------------------------------------------- */
@@ -123,7 +118,8 @@ static const char *seen_of(const struct check_result *r, struct arena *a)
 	if (r->n_findings)
 		return arena_strdup(a, r->findings[0].seen);
 	if (r->outcome == CHECK_PASS)
-		return arena_printf(a, "held %llu times", (unsigned long long)r->samples);
+		return arena_printf(a, "held %llu times%s%s", (unsigned long long)r->samples, r->note ? "; " : "",
+				    r->note ? r->note : "");
 	if (r->untested)
 		return "this scenario did not put it to the test";
 	return arena_strdup(a, r->note ? r->note : "it could not be decided");
@@ -142,8 +138,6 @@ static void fill_check(const struct scenario *s, const struct scenario_outcome *
 {
 	item->verdict = r->untested ? VERDICT_SKIP : verdict_of(r->outcome);
 	item->seen = seen_of(r, a);
-	if (r->outcome == CHECK_PASS)
-		item->note = r->note ? arena_strdup(a, r->note) : NULL;
 	item->evidence = write_evidence(s, r, folder, o->history, replay, a);
 	item->replay = item->verdict == VERDICT_PASS || item->verdict == VERDICT_SKIP ? NULL : replay;
 }
@@ -166,7 +160,7 @@ void scenario_fill_items(const struct scenario *s, const struct scenario_outcome
 		[SCENARIO_ERROR] = VERDICT_ERROR,
 	};
 	if (o->end != SCENARIO_RAN) {
-		set_all(s, verdicts[o->end], arena_strdup(a, o->why), items);
+		scenario_leave_items(s, verdicts[o->end], arena_strdup(a, o->why), items);
 		items[0].replay = replay;
 		return;
 	}

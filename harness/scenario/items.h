@@ -3,15 +3,15 @@
 #include "harness/run/result.h"
 #include "harness/scenario/run.h"
 
-/* How many items a scenario has. */
+/* How many items a scenario has: with `lacks` only that of its own. */
 size_t scenario_items(const struct scenario *s);
 /*
  * Fills them as planned: ids ("idle-kill", "idle-kill/resume.sequence"), titles, what is required; verdict error. Texts
  * live in the arena. -ENOMEM.
  */
 int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items);
-/* It was not run: each item is a skip that says why. */
-void scenario_skip_items(const struct scenario *s, const char *why, struct result_item *items);
+/* It was not run because of what it lacks, or for another reason: each item is of this verdict and says why. */
+void scenario_leave_items(const struct scenario *s, enum verdict verdict, const char *why, struct result_item *items);
 /*
  * What came out. folder: of the reports; findings go to FOLDER/evidence/SCENARIO-CHECK.txt, whose name each item keeps;
  * NULL: nowhere. replay: the command that runs it again, or NULL.

@@ -44,6 +44,7 @@ struct scenario {
 	struct opt_strings needs;  /* of needs.def */
 	int through;               /* enum scenario_through */
 	bool alone;                /* nothing else runs beside it */
+	const char *lacks;         /* why it cannot run against this target, by its owner (site_lacks()); NULL: it can */
 	bool outside;              /* it touches processes, links or a broker, so a guard is needed */
 	struct workload_options workload;
 	struct opt_sections phases; /* of struct scenario_phase */

@@ -124,11 +124,13 @@ static void items_are_planned(void **state)
 		assert_int_equal(items[i].verdict, VERDICT_ERROR);
 	for (size_t i = 1; i < n; i++)
 		assert_memory_equal(items[i].id, "x/", 2);
-	scenario_skip_items(&s, "no dialect", items);
+	scenario_leave_items(&s, VERDICT_SKIP, "no dialect", items);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_equal(items[i].verdict, VERDICT_SKIP);
 		assert_string_equal(items[i].seen, "no dialect");
 	}
+	s.lacks = "no dialect";
+	assert_int_equal(scenario_items(&s), 1);
 	arena_fini(&a);
 }
 
