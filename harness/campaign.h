@@ -4,7 +4,7 @@
  * run and replay are thin layers over it.
  */
 #include "harness/run/runner.h"
-#include "harness/scenario/site.h"
+#include "harness/scenario/run.h"
 #include "harness/target/process.h"
 
 struct campaign_options {
@@ -44,7 +44,9 @@ struct campaign {
 	struct runner runner;
 	struct result result;      /* valid after campaign_run */
 	const char *command;       /* for the result */
-	void (*on_item)(const struct runner_item *item); /* replay: called in place of the text report; may be NULL */
+	/* Replay: called in place of the text report; may be NULL. */
+	void (*on_item)(const struct runner_item *item);
+	void (*on_scenario)(const struct scenario *s, const struct scenario_outcome *o);
 };
 
 /*

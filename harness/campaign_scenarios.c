@@ -42,13 +42,24 @@ static void decide(struct job *job)
 	stage->decided++;
 }
 
+/* A user's file may be anywhere, so it is named. */
+static const char *replay(struct campaign_view *v, const struct scenario *s)
+{
+	struct campaign *c = v->c;
+	if (!s->path)
+		return campaign_view_replay(v, s->name);
+	return arena_printf(&c->arena, "wsquall run %s --seed %llu%s", s->path, (unsigned long long)c->o.seed, v->replay_options);
+}
+
 static void on_done(void *owner, const struct scenario_outcome *o)
 {
 	struct job *job = owner;
 	struct stage *stage = job->stage;
 	struct campaign *c = stage->v->c;
-	scenario_fill_items(job->scenario, o, c->scratch ? NULL : c->o.output,
-			    campaign_view_replay(stage->v, job->scenario->name), &c->arena, job->items);
+	scenario_fill_items(job->scenario, o, c->scratch ? NULL : c->o.output, replay(stage->v, job->scenario), &c->arena,
+			    job->items);
+	if (c->on_scenario)
+		c->on_scenario(job->scenario, o);
 	stage->unreachable |= o->end == SCENARIO_NOT_OPENED;
 	stage->running--;
 	decide(job);

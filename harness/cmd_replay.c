@@ -6,7 +6,10 @@
 #include "harness/campaign.h"
 #include "harness/cmd.h"
 #include "harness/cmd_campaign.h"
+#include "harness/scenario/items.h"
 #include "suites/suites.h"
+
+enum { REPLAY_MAX = 16 << 20 };
 
 static int load(struct campaign *campaign, const char *path, const char *id, struct err *e)
 {
@@ -40,6 +43,24 @@ static void show(const struct runner_item *item)
 	printf("\n%s", item->transcript ? item->transcript : "");
 }
 
+/* What it wanted to know is what went wrong: each check in a line, findings with their evidence. */
+static void show_scenario(const struct scenario *s, const struct scenario_outcome *o)
+{
+	static const char *const words[] = {"pass", "warn", "fail", "inconclusive", "skip"};
+	struct buf b;
+	buf_init(&b, REPLAY_MAX);
+	buf_printf(&b, "%s: %s\n%s%s", s->name, s->about, o->why ? o->why : "", o->why ? "\n" : "");
+	for (size_t i = 0; i < o->n_checks; i++) {
+		const struct check_result *r = &o->checks[i];
+		buf_printf(&b, "\n%-13s %s%s%s\n", r->untested ? "untested" : words[r->outcome], r->row->id, r->note ? ": " : "",
+			   r->note ? r->note : "");
+		if (r->n_findings)
+			scenario_print_findings(r, &b);
+	}
+	fwrite(b.p, 1, b.len, stdout);
+	buf_fini(&b);
+}
+
 int cmd_replay(const struct command *c, int argc, char **argv)
 {
 	struct campaign campaign = {0};
@@ -56,5 +77,6 @@ int cmd_replay(const struct command *c, int argc, char **argv)
 	campaign.o.all_transcripts = true;
 	campaign.scratch = true;
 	campaign.on_item = show;
+	campaign.on_scenario = show_scenario;
 	return cmd_campaign_run(c, &campaign);
 }

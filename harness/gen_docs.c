@@ -10,6 +10,7 @@
 #include "faults/fault.h"
 #include "harness/cmd.h"
 #include "harness/proxy/config.h"
+#include "harness/scenario/scenario.h"
 #include "harness/target/dialect.h"
 #include "harness/target/target.h"
 
@@ -84,6 +85,50 @@ static int print_dialect_schema(void)
 static int print_proxy_schema(void)
 {
 	return print_schema(config_table(), "wsquall proxy file");
+}
+
+/* The keys that every fault of a phase has beside its own, from the row itself. */
+static const struct opt *common_keys(void)
+{
+	const struct opt *phases = opt_find(scenario_table, "phases", OPT_IN_FILE);
+	return opt_find(phases->sub, "faults", OPT_IN_FILE)->callees->common;
+}
+
+static void print_checkers(struct buf *b)
+{
+	for (size_t i = 0; i < checkers_len; i++) {
+		buf_printf(b, "\n## Check: %s\n\n%c%s. It decides:", checkers[i]->name, checkers[i]->about[0] - 32 * (checkers[i]->about[0] >= 'a'),
+			   checkers[i]->about + 1);
+		for (size_t k = 0; checkers[i]->checks[k]; k++)
+			buf_printf(b, "%s `%s`", k ? "," : "", checkers[i]->checks[k]);
+		buf_printf(b, ".\n\n");
+		if (checkers[i]->options[0].name)
+			opt_markdown(checkers[i]->options, OPT_IN_FILE, b);
+		else
+			buf_printf(b, "It has no keys.\n");
+	}
+}
+
+static int print_scenario_file(void)
+{
+	struct buf b;
+	buf_init(&b, PAGE_MAX);
+	buf_printf(&b, "# Keys of a scenario file\n\nMade by `ci/generate-docs` from the option tables. How to write one: "
+		       "[adding-a-scenario.md](../adding-a-scenario.md).\n\n");
+	opt_markdown(scenario_table, OPT_IN_FILE, &b);
+	buf_printf(&b, "\n## Needs\n\nWhat `needs` can name, and the reason for a skip without it.\n\n| need | reason |\n|---|---|\n");
+#define NEED(NAME, name, why) buf_printf(&b, "| `%s` | %s |\n", name, why);
+#include "harness/scenario/needs.def"
+#undef NEED
+	buf_printf(&b, "\n## Faults\n\nEach is one of [faults.md](faults.md), with its own keys and these:\n\n");
+	opt_markdown(common_keys(), OPT_IN_FILE, &b);
+	print_checkers(&b);
+	return cmd_print(&b);
+}
+
+static int print_scenario_schema(void)
+{
+	return print_schema(scenario_table, "wsquall scenario file");
 }
 
 /* "stream, link" */
@@ -174,12 +219,15 @@ int main(int argc, char **argv)
 	} pages[] = {
 		{"options", print_options}, {"target-file", print_target_file}, {"target-schema", print_target_schema},
 		{"dialect-file", print_dialect_file}, {"dialect-schema", print_dialect_schema},
-		{"man", print_man}, {"faults", print_faults}, {"proxy-file", print_proxy_file}, {"proxy-schema", print_proxy_schema},
+		{"man", print_man}, {"faults", print_faults}, {"scenario-file", print_scenario_file}, {"scenario-schema", print_scenario_schema},
+		{"proxy-file", print_proxy_file}, {"proxy-schema", print_proxy_schema},
 	};
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
 		if (strcmp(argv[1], pages[i].name) == 0)
 			return pages[i].print();
-	fprintf(stderr, "usage: gen_docs options|target-file|target-schema|man|faults|proxy-file|proxy-schema|dialect-file|"
-		"dialect-schema\n");
+	fprintf(stderr, "usage: gen_docs");
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		fprintf(stderr, "%s%s", i ? "|" : " ", pages[i].name);
+	fprintf(stderr, "\n");
 	return EXIT_USAGE;
 }

@@ -77,6 +77,14 @@ static void print_finding(const struct check_finding *f, size_t number, struct b
 		buf_printf(b, "   %s\n", f->evidence[i]);
 }
 
+void scenario_print_findings(const struct check_result *r, struct buf *b)
+{
+	buf_printf(b, "required  %s\nseen      %llu times, in %llu chances; the first %zu follow\n", r->row->required,
+		   (unsigned long long)r->violations, (unsigned long long)r->samples, r->n_findings);
+	for (size_t i = 0; i < r->n_findings; i++)
+		print_finding(&r->findings[i], i + 1, b);
+}
+
 /* The path of the file, relative to the folder; NULL when there is none. */
 static const char *write_evidence(const struct scenario *s, const struct check_result *r, const char *folder,
 				  const char *history, const char *replay, struct arena *a)
@@ -88,15 +96,12 @@ static const char *write_evidence(const struct scenario *s, const struct check_r
 	const char *name = arena_printf(a, "evidence/%s-%s.txt", s->name, r->row->id);
 	mkdir(arena_printf(a, "%s/evidence", folder), 0777);
 	buf_init(&b, EVIDENCE_FILE_MAX);
-	buf_printf(&b, "%s: %s\n%s\n\nrequired  %s\nseen      %llu times, in %llu chances; the first %zu follow\n", s->name,
-		   r->row->id, r->row->title, r->row->required, (unsigned long long)r->violations,
-		   (unsigned long long)r->samples, r->n_findings);
+	buf_printf(&b, "%s: %s\n%s\n\n", s->name, r->row->id, r->row->title);
 	if (history)
 		buf_printf(&b, "all       %s\n", history);
 	if (replay)
 		buf_printf(&b, "again     %s\n", replay);
-	for (size_t i = 0; i < r->n_findings; i++)
-		print_finding(&r->findings[i], i + 1, &b);
+	scenario_print_findings(r, &b);
 	return file_write_atomic(arena_printf(a, "%s/%s", folder, name), buf_span(&b), &ignored) < 0 ? NULL : name;
 }
 

@@ -12,6 +12,8 @@ size_t scenario_items(const struct scenario *s);
 int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items);
 /* It was not run because of what it lacks, or for another reason: each item is of this verdict and says why. */
 void scenario_leave_items(const struct scenario *s, enum verdict verdict, const char *why, struct result_item *items);
+/* The findings of one check with their evidence, as a text for people. */
+void scenario_print_findings(const struct check_result *r, struct buf *b);
 /*
  * What came out. folder: of the reports; findings go to FOLDER/evidence/SCENARIO-CHECK.txt, whose name each item keeps;
  * NULL: nowhere. replay: the command that runs it again, or NULL.

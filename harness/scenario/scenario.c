@@ -224,7 +224,7 @@ int scenario_load_text(struct span text, const char *name, struct arena *a, stru
 
 int scenario_load(const char *path, struct arena *a, struct scenario *ret, struct err *e)
 {
-	*ret = (struct scenario){.suite = "scenario"};
+	*ret = (struct scenario){.suite = "scenario", .path = path};
 	int r = opt_defaults(scenario_table, ret, a);
 	if (r == 0)
 		r = conf_read_file(path, scenario_table, ret, a, e);

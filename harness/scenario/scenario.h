@@ -41,6 +41,7 @@ struct scenario_phase {
 struct scenario {
 	const char *name, *about, *source;
 	const char *suite;         /* "chaos"; of a user's file: "scenario" */
+	const char *path;          /* of a user's file; NULL: built in */
 	struct opt_strings needs;  /* of needs.def */
 	int through;               /* enum scenario_through */
 	bool alone;                /* nothing else runs beside it */
