@@ -37,10 +37,10 @@ static int pause_one(struct pause_state *s, size_t i, struct err *e)
 
 static void go_on(struct pause_state *s, size_t i)
 {
-	if (!s->freezes[i].n)
-		return;
+	bool stopped = s->freezes[i].n > 0;
 	freeze_end(&s->freezes[i]);
-	fault_tell(s->run, "node.continued", fault_node_name(s->which.nodes[i]), 0, NULL);
+	if (stopped)
+		fault_tell(s->run, "node.continued", fault_node_name(s->which.nodes[i]), 0, NULL);
 }
 
 /* Between stalls a node may have gone or have been replaced: whoever is there is stopped. */
