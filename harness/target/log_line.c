@@ -190,10 +190,15 @@ bool log_line_parse(const struct log_rules *r, struct span line, struct log_entr
 	if (line.len > LOG_LINE_MAX)
 		return false;
 	buf_init(&kept, 2 * LOG_PLACES * LOG_VALUE_MAX);
-	if (r->format == LOG_JSON)
-		is = (document = read_json(r, line, &values)) != NULL;
-	else
+	if (r->format == LOG_JSON) {
+		is = log_flat_read(r, line, values.at);
+		if (!is) {
+			values = (struct log_values){.at = {{0}}};
+			is = (document = read_json(r, line, &values)) != NULL;
+		}
+	} else {
 		is = r->format == LOG_LOGFMT ? read_logfmt(r, line, &values, &kept) : read_regex(r, line, &values);
+	}
 	if (is) {
 		struct log_entry *e = ret_entry;
 		put(e->event, values.at[LOG_AT_EVENT]);

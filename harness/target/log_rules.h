@@ -29,3 +29,9 @@ struct log_rules {
  */
 int log_pattern_plain(const char *pattern, struct arena *a, const char **ret_plain, const char *names[LOG_GROUPS_MAX],
 		      size_t *ret_groups, struct err *e);
+
+/*
+ * Reads a line of JSON that is a flat object of plain values; the spans point into it. False: it is something else, or
+ * no JSON; values may have been written.
+ */
+bool log_flat_read(const struct log_rules *r, struct span line, struct span values[LOG_PLACES]);

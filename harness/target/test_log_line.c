@@ -96,6 +96,41 @@ static void lines_are_read(void **state)
 	}
 }
 
+/* The same line with a member that only the real parser reads: both must say the same of it. */
+static void two_readers_agree(void **state)
+{
+	static const char *const lines[] = {
+		"{\"event\":\"a\",\"code\":1006,\"reason\":\"x y\",\"ts\":1767323045500,\"clean\":true,\"m~n\":null}",
+		" { \"event\" : \"a\" , \"code\" : -7 ,\"event\":\"b\",\"ctx\":{\"conn\":\"c\"},\"z\":0.5}",
+		"{\"event\":true,\"code\":\"1000\",\"reason\":false,\"a\":999999999999999999,\"b\":0,\"ctx\":\"c\"}",
+		"{\"event\":1,\"event\":null,\"code\":12e1,\"reason\":-0,\"b\":01}",
+	};
+	static const char more[] = ",\"zz\":\"\\u0041\"}", octets[] = "{}[]\":,\\ 0123456789-+.eEtrufalsn\t\x7f\xc3";
+	struct log_rules *rules;
+	struct rng rng;
+	struct err e;
+	uint64_t read = 0;
+	(void)state;
+	rng_init(&rng, 11, "readers");
+	assert_int_equal(log_rules_new(&json_logs, &rules, &e), 0);
+	for (int n = 0; n < 40000; n++) {
+		struct log_entry fast = {0}, slow = {0};
+		char line[300];
+		size_t len = strlen(lines[n % 4]);
+		memcpy(line, lines[n % 4], len);
+		for (uint64_t c = rng_below(&rng, 3); c; c--)
+			line[rng_below(&rng, len - 1)] = octets[rng_below(&rng, sizeof(octets) - 1)];
+		bool is = log_line_parse(rules, span_of(line, len), &fast);
+		memcpy(line + len - 1, more, sizeof(more));
+		bool also = log_line_parse(rules, span_of(line, len + sizeof(more) - 2), &slow);
+		read += is;
+		if (is != also || memcmp(&fast, &slow, sizeof(fast)) != 0)
+			fail_msg("%d, %d: %s", is, also, line);
+	}
+	assert_true(read > 5000);
+	log_rules_free(rules);
+}
+
 static void long_values_are_cut(void **state)
 {
 	static char line[LOG_LINE_MAX + 2];
@@ -202,6 +237,7 @@ static void times_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_readers_agree),
 		cmocka_unit_test(lines_are_read),      cmocka_unit_test(long_values_are_cut),  cmocka_unit_test(garbage_does_no_harm),
 		cmocka_unit_test(bad_rules_are_refused), cmocka_unit_test(times_are_read),
 	};
