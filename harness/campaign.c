@@ -238,7 +238,8 @@ static int make_site(struct campaign *c, struct err *e)
 	if (!c->n_scenarios)
 		return 0;
 	c->site = (struct site){.loop = &c->loop, .arena = &c->arena, .target = &c->target, .guard = c->guard,
-				.tls = c->env.tls, .seed = c->o.seed, .may_touch = touches_others(c)};
+				.tls = c->env.tls, .seed = c->o.seed, .dry = c->o.dry_run,
+				.may_touch = touches_others(c)};
 	int r = site_init(&c->site, e);
 	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++)
 		c->scenarios[i].lacks = site_lacks(&c->site, &c->scenarios[i]);

@@ -39,7 +39,7 @@ static int find_way(struct site *s, const struct url *url, struct dial_addresses
 		    struct err *e)
 {
 	struct target *t = s->target;
-	int r = dial_resolve(url->host, url->port, addresses, e);
+	int r = s->dry ? 0 : dial_resolve(url->host, url->port, addresses, e);
 	if (r < 0)
 		return r;
 	s->ways[s->n_ways++] = (struct workload_way){

@@ -15,6 +15,7 @@ struct site {
 	bool may_touch;            /* it may be: dry runs have no guard */
 	struct tls_context *tls;   /* NULL: the target has no TLS */
 	uint64_t seed;
+	bool dry;                  /* nobody will connect: no name is resolved */
 	const char *output;        /* folder of the reports; NULL: nothing is written */
 	/* ------------------------------------------------------------------------------------ */
 	struct alarms *alarms;
