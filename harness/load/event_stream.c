@@ -71,7 +71,7 @@ static bool judge_reply(struct event_stream *s, const struct handshake_reply *re
 static struct span read_head(struct event_stream *s, struct span in)
 {
 	struct arena a CLEANUP(arena_fini) = {0};
-	struct handshake_reply reply;
+	struct handshake_reply reply = {0};
 	struct span id;
 	char why[TRANSPORT_WHY_MAX];
 	size_t before = s->head.len;

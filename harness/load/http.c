@@ -92,7 +92,7 @@ static void whole(struct http *h)
 static int read_head(struct http *h, struct span *in)
 {
 	struct arena a CLEANUP(arena_fini) = {0};
-	struct handshake_reply reply;
+	struct handshake_reply reply = {0};
 	size_t before = h->in.len;
 	arena_init(&a, REPLY_ARENA_MAX);
 	int r = buf_append_span(&h->in, *in);

@@ -64,7 +64,7 @@ static struct span read_reply(struct socket *s, struct span data)
 {
 	char text[TRANSPORT_WHY_MAX];
 	struct arena a CLEANUP(arena_fini) = {0};
-	struct handshake_reply reply;
+	struct handshake_reply reply = {0};
 	size_t before = s->in.len;
 	arena_init(&a, REPLY_ARENA_MAX);
 	int r = buf_append_span(&s->in, data);

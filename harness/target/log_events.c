@@ -78,20 +78,21 @@ static int find_files(struct log_events *l, const char **paths, struct err *e)
 	const struct target *t = l->o.target;
 	const struct target_node *nodes = t->nodes.items;
 	bool told = t->logs.files.len > 0;
-	size_t n = told ? t->logs.files.len : t->nodes.len;
-	for (size_t i = 0; i < n; i++) {
+	size_t all = told ? t->logs.files.len : t->nodes.len, n = 0;
+	for (size_t i = 0; i < all; i++) {
 		const char *path = told ? t->logs.files.items[i] : nodes[i].log;
 		size_t at = 0;
-		while (path && at < l->n && strcmp(paths[at], path) != 0)
+		while (path && at < n && strcmp(paths[at], path) != 0)
 			at++;
 		if (!path)
 			continue;
 		if (at == LOG_TAIL_FILES_MAX)
 			return err_set(e, E2BIG, "more than %d logs", LOG_TAIL_FILES_MAX);
-		if (at == l->n)
-			paths[l->n++] = path;
+		if (at == n)
+			paths[n++] = path;
 	}
-	for (size_t i = 0; i < l->n; i++) {
+	l->n = n;
+	for (size_t i = 0; i < n; i++) {
 		uint32_t writers = 0;
 		for (size_t k = 0; k < t->nodes.len; k++)
 			if (nodes[k].log && strcmp(nodes[k].log, paths[i]) == 0) {

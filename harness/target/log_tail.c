@@ -4,6 +4,7 @@
  */
 #include "harness/target/log_tail.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ static void look(void *owner)
 	struct log_tail *t = owner;
 	size_t left = LOG_TAIL_TURN;
 	bool more = true;
+	assert(t->n > 0);
 	while (more && left) {
 		more = false;
 		for (size_t i = 0; i < t->n && left; i++) {

@@ -86,9 +86,8 @@ double log_time_parse(struct span text)
 	double n = strtod(copy, &end);
 	if (*end || end != copy + text.len || !isfinite(n))
 		return calendar(text);
-	/* Seconds stay below 1e11 until the year 5138. */
-	for (double most = 1e11; n > most; n /= 1000)
-		if (n > 1e20)
-			return 0;
-	return n;
+	/* Seconds stay below 1e11 until the year 5138; then come milli-, micro- and nanoseconds. */
+	for (int unit = 0; unit < 3 && n > 1e11; unit++)
+		n /= 1000;
+	return n > 1e11 ? 0 : n;
 }

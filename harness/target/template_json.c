@@ -1,4 +1,5 @@
 /* The JSON part of a template: an ordinary JSON text whose strings mean something. */
+#include <assert.h>
 #include <string.h>
 
 #include "harness/target/template_parse.h"
@@ -37,17 +38,21 @@ static int parse_string(struct template_parser *p, json_t *value, struct templat
 static int parse_array(struct template_parser *p, json_t *value, int depth, struct template_node **ret)
 {
 	struct template_node *node = new_node(p, NODE_ARRAY), *item = NULL;
-	const struct template_node **last = node ? &node->first : NULL;
-	for (size_t i = 0; node && i < json_array_size(value); i++, last = &item->next) {
+	if (!node)
+		return -ENOMEM;
+	const struct template_node **last = &node->first;
+	for (size_t i = 0; i < json_array_size(value); i++) {
 		if (item && item->optional)
 			return err_set(p->e, EINVAL, "expected what may be absent at the end of an array only");
 		int r = parse_value(p, json_array_get(value, i), depth + 1, &item);
 		if (r < 0)
 			return r;
+		assert(item);
 		*last = item;
+		last = &item->next;
 	}
 	*ret = node;
-	return node ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int parse_member(struct template_parser *p, const char *key, json_t *value, int depth,
