@@ -79,6 +79,15 @@ static void set_places(const struct process *p)
 	setenv("WSQ_LOG", text, 1);
 }
 
+/* The engine of the defects on the wire has /echo and nothing else. */
+static bool is_naive(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->o.server_args.len; i++)
+		if (strcmp(c->o.server_args.items[i], "--engine=naive") == 0)
+			return true;
+	return false;
+}
+
 static int start_reference(struct campaign *c, struct err *e)
 {
 	char path[1024];
@@ -94,7 +103,10 @@ static int start_reference(struct campaign *c, struct err *e)
 		return r;
 	c->embedded = true;
 	set_places(&c->reference);
-	return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e);
+	r = target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e);
+	if (r == 0 && is_naive(c))
+		c->target.dialect = NULL;
+	return r;
 }
 
 static int load_target(struct campaign *c, struct err *e)
