@@ -6,6 +6,7 @@
 #include "faults/undo.h"
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
+#include "harness/scenario/care.h"
 #include "harness/scenario/items.h"
 #include "harness/scenario/run.h"
 
@@ -27,6 +28,7 @@ struct stage {
 	struct campaign_view *v;
 	struct job *jobs;
 	size_t n, running, decided;
+	const char *guarded;       /* why the target file's guard lets nothing more run; NULL: it does */
 	bool unreachable;          /* the first one could not even begin: the others need not try */
 	struct timer tick;
 };
@@ -61,6 +63,8 @@ static void on_done(void *owner, const struct scenario_outcome *o)
 	if (c->on_scenario)
 		c->on_scenario(job->scenario, o);
 	stage->unreachable |= o->end == SCENARIO_NOT_OPENED;
+	if (o->end == SCENARIO_GUARDED)
+		stage->guarded = arena_strdup(&c->arena, o->why);
 	stage->running--;
 	decide(job);
 	loop_stop(&c->loop);
@@ -98,6 +102,15 @@ static int start(struct job *job, struct err *e)
 }
 
 /* The live line ------------------------------------------------------------------------------------------------ */
+
+static const char *why_not(const struct stage *stage)
+{
+	if (stage->guarded)
+		return stage->guarded;
+	if (stage->unreachable)
+		return "another scenario found that the target cannot be used";
+	return campaign_interrupted() ? "the run was stopped" : NULL;
+}
 
 static const struct job *shown_job(const struct stage *stage)
 {
@@ -153,6 +166,11 @@ static void free_done(struct stage *stage)
 			scenario_run_free(TAKE_PTR(stage->jobs[i].run));
 }
 
+static const char *never_now(const struct stage *stage, const struct scenario *s)
+{
+	return care_never_now(&stage->v->c->site, time(NULL), scenario_longest_ms(s));
+}
+
 /* Those of one kind, at most `together` at once. */
 static int run_all(struct stage *stage, bool alone, size_t together, struct err *e)
 {
@@ -160,9 +178,9 @@ static int run_all(struct stage *stage, bool alone, size_t together, struct err 
 	int r = 0;
 	while (r == 0 && ((job = next_job(stage, alone)) || stage->running)) {
 		if (job && stage->running < together) {
-			if (stage->unreachable || campaign_interrupted())
-				leave(job, VERDICT_ERROR, stage->unreachable ? "another scenario found that the target cannot be used"
-								     : "the run was stopped");
+			stage->guarded = stage->guarded ? stage->guarded : never_now(stage, job->scenario);
+			if (why_not(stage))
+				leave(job, VERDICT_ERROR, why_not(stage));
 			else
 				r = start(job, e);
 			continue;
@@ -195,6 +213,7 @@ int campaign_scenarios_run(struct campaign_view *v, struct err *e)
 	int r = run_all(&stage, false, TOGETHER_MAX, e);
 	if (r == 0)
 		r = run_all(&stage, true, 1, e);
+	c->guarded = stage.guarded;
 	timer_fini(&stage.tick);
 	for (size_t i = 0; i < stage.n; i++)
 		scenario_run_free(stage.jobs[i].run);

@@ -341,7 +341,7 @@ int campaign_report(struct campaign_view *v, struct err *e)
 	c->result.abort_reason = c->runner.abort_reason;
 	c->result.notes = make_notes(c);
 	result_grade(&c->result, c->o.strict, c->o.fail_on);
-	if (c->runner.stopped && c->result.exit_code != EXIT_FAILED)
+	if ((c->runner.stopped || c->guarded || campaign_interrupted()) && c->result.exit_code != EXIT_FAILED)
 		c->result.exit_code = EXIT_STOPPED;
 	history_append(&v->history, result_end_event(&c->result));
 	if (!c->scratch && write_reports(v, e) < 0)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "harness/base/clock.h"
+#include "harness/scenario/care.h"
 #include "harness/scenario/weather.h"
 #include "harness/target/evidence.h"
 
@@ -33,6 +34,7 @@ struct scenario_run {
 	struct weather *weather;
 	struct workload *workload;
 	struct evidence evidence;
+	struct care_watch care;
 	uint64_t ends;             /* of connections, as the clients saw them */
 	struct timer timer;
 	enum step step;
@@ -202,12 +204,25 @@ static bool is_well(const struct scenario_run *run, const struct workload_state 
 	}
 }
 
+/* Those of everybody, where the target tells them; else those of our clients. */
+static double connections(const struct scenario_run *run, const struct workload_state *w)
+{
+	double all;
+	if (run->evidence.scrape && scrape_value(run->evidence.scrape, TARGET_METRIC_connections, &all))
+		return all;
+	return (double)w->up;
+}
+
 static void on_look(void *owner)
 {
 	struct scenario_run *run = owner;
 	struct workload_state w;
 	uint64_t now = clock_now_us();
 	workload_state(run->workload, &w);
+	if (run->step < STEP_CLOSE && care_enough(&run->care, run->site, connections(run, &w), now)) {
+		end_as(run, SCENARIO_GUARDED, "the target file's guard stopped it: too many connections were lost for too long (`abort_if`)");
+		return begin_close(run);
+	}
 	if (is_well(run, &w))
 		return next(run, &w, true);
 	if (now >= run->deadline_us)

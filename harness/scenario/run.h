@@ -20,6 +20,7 @@ enum scenario_end {
 	SCENARIO_RAN,              /* to its end: the checks tell */
 	SCENARIO_NOT_OPENED,       /* the clients could not all connect and subscribe before anything was hurt */
 	SCENARIO_NOT_DRIVEN,       /* a fault could not be made as asked */
+	SCENARIO_GUARDED,          /* the target file's guard stopped it (care.h) */
 	SCENARIO_STOPPED,          /* scenario_run_stop() */
 	SCENARIO_ERROR,            /* our own trouble */
 };

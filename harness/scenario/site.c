@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "harness/scenario/care.h"
+
 /* Who the clients are: a header field, a parameter of the URL, or a variable of the dialect. */
 static int add_pair(struct opt_map *map, const char *key, const char *value, struct arena *a)
 {
@@ -219,5 +221,5 @@ const char *site_lacks(struct site *s, const struct scenario *scenario)
 			if (why)
 				return why;
 		}
-	return NULL;
+	return care_forbids(s, scenario);
 }

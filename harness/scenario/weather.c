@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "harness/scenario/care.h"
 
 enum { FAULT_NAME_MAX = 96, OWN_SETS = 2 };
 
@@ -115,7 +116,7 @@ static bool wants(const struct slot *s, bool publishers)
 
 static int start_toxics(struct slot *s, struct err *e)
 {
-	struct toxic_spec spec = {.fault = scenario_fault_of(s->call), .name = s->name, .toxicity = common(s)->toxicity,
+	struct toxic_spec spec = {.fault = scenario_fault_of(s->call), .name = s->name, .toxicity = care_toxicity(s->weather->site, common(s)->toxicity),
 				  .fill = fill, .from = s->call->options};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < OWN_SETS; i++)
