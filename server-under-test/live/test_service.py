@@ -93,7 +93,7 @@ def a_position_can_be_resumed_from_any_number_of_times():
 
 @test
 def a_broadcast_costs_in_proportion_to_its_subscribers():
-    few, factor, rounds = 100, 4, 4
+    few, factor, rounds = 100, 8, 4
     more_descriptors()
     with node("--heartbeat-interval", "0") as server:
         pub, costs = server.ws(), {}
