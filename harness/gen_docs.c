@@ -97,8 +97,8 @@ static const struct opt *common_keys(void)
 static void print_checkers(struct buf *b)
 {
 	for (size_t i = 0; i < checkers_len; i++) {
-		buf_printf(b, "\n## Check: %s\n\n%c%s. It decides:", checkers[i]->name, checkers[i]->about[0] - 32 * (checkers[i]->about[0] >= 'a'),
-			   checkers[i]->about + 1);
+		buf_printf(b, "\n## Check: %s\n\n%c%s. It decides:", checkers[i]->name,
+			   checkers[i]->about[0] - 32 * (checkers[i]->about[0] >= 'a'), checkers[i]->about + 1);
 		for (size_t k = 0; checkers[i]->checks[k]; k++)
 			buf_printf(b, "%s `%s`", k ? "," : "", checkers[i]->checks[k]);
 		buf_printf(b, ".\n\n");
@@ -116,7 +116,8 @@ static int print_scenario_file(void)
 	buf_printf(&b, "# Keys of a scenario file\n\nMade by `ci/generate-docs` from the option tables. How to write one: "
 		       "[adding-a-scenario.md](../adding-a-scenario.md).\n\n");
 	opt_markdown(scenario_table, OPT_IN_FILE, &b);
-	buf_printf(&b, "\n## Needs\n\nWhat `needs` can name, and the reason for a skip without it.\n\n| need | reason |\n|---|---|\n");
+	buf_printf(&b, "\n## Needs\n\nWhat `needs` can name, and the reason for a skip without it.\n\n| need | reason "
+		       "|\n|---|---|\n");
 #define NEED(NAME, name, why) buf_printf(&b, "| `%s` | %s |\n", name, why);
 #include "harness/scenario/needs.def"
 #undef NEED
@@ -217,10 +218,17 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*print)(void);
 	} pages[] = {
-		{"options", print_options}, {"target-file", print_target_file}, {"target-schema", print_target_schema},
-		{"dialect-file", print_dialect_file}, {"dialect-schema", print_dialect_schema},
-		{"man", print_man}, {"faults", print_faults}, {"scenario-file", print_scenario_file}, {"scenario-schema", print_scenario_schema},
-		{"proxy-file", print_proxy_file}, {"proxy-schema", print_proxy_schema},
+		{"options", print_options},
+		{"target-file", print_target_file},
+		{"target-schema", print_target_schema},
+		{"dialect-file", print_dialect_file},
+		{"dialect-schema", print_dialect_schema},
+		{"man", print_man},
+		{"faults", print_faults},
+		{"scenario-file", print_scenario_file},
+		{"scenario-schema", print_scenario_schema},
+		{"proxy-file", print_proxy_file},
+		{"proxy-schema", print_proxy_schema},
 	};
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++)
 		if (strcmp(argv[1], pages[i].name) == 0)

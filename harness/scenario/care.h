@@ -10,8 +10,8 @@ const char *care_forbids(const struct site *s, const struct scenario *scenario);
 /* The share of the connections that a fault may be put on: what the scenario asks for, or less. */
 double care_toxicity(const struct site *s, double wanted);
 /*
- * NULL when nothing forbids hurting the target now and for the next for_ms, else why: a sentence, in the arena. Faults on
- * our own connections are no harm to others, but they are load: they count, too. now: seconds since 1970.
+ * NULL when nothing forbids hurting the target now and for the next for_ms, else why: a sentence, in the arena. Faults
+ * on our own connections are no harm to others, but they are load: they count, too. now: seconds since 1970.
  */
 const char *care_never_now(const struct site *s, time_t now, uint64_t for_ms);
 

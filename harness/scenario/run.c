@@ -220,7 +220,8 @@ static void on_look(void *owner)
 	uint64_t now = clock_now_us();
 	workload_state(run->workload, &w);
 	if (run->step < STEP_CLOSE && care_enough(&run->care, run->site, connections(run, &w), now)) {
-		end_as(run, SCENARIO_GUARDED, "the target file's guard stopped it: too many connections were lost for too long (`abort_if`)");
+		end_as(run, SCENARIO_GUARDED,
+		       "the target file's guard stopped it: too many connections were lost for too long (`abort_if`)");
 		return begin_close(run);
 	}
 	if (is_well(run, &w))

@@ -40,7 +40,8 @@ static void no_more_nodes_than_allowed(void **state)
 		struct site s = site_of(&t, &a);
 		struct scenario scenario;
 		struct err e = {.text = ""};
-		snprintf(text, sizeof(text), "scenario: x\nabout: y\nchecks: [delivery]\nphases: [{name: a, for: 2s, faults: [%s]}]\n",
+		snprintf(text, sizeof(text),
+			 "scenario: x\nabout: y\nchecks: [delivery]\nphases: [{name: a, for: 2s, faults: [%s]}]\n",
 			 rows[i].fault);
 		if (scenario_load_text(span_str(text), "s", &a, &scenario, &e) < 0)
 			fail_msg("%s", e.text);

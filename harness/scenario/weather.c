@@ -116,8 +116,9 @@ static bool wants(const struct slot *s, bool publishers)
 
 static int start_toxics(struct slot *s, struct err *e)
 {
-	struct toxic_spec spec = {.fault = scenario_fault_of(s->call), .name = s->name, .toxicity = care_toxicity(s->weather->site, common(s)->toxicity),
-				  .fill = fill, .from = s->call->options};
+	double share = care_toxicity(s->weather->site, common(s)->toxicity);
+	struct toxic_spec spec = {.fault = scenario_fault_of(s->call), .name = s->name, .toxicity = share, .fill = fill,
+				  .from = s->call->options};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < OWN_SETS; i++)
 		if (wants(s, i == 1))
