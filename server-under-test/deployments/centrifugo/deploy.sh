@@ -15,7 +15,7 @@ install)
 	;;
 start)
 	echo "ready ws://127.0.0.1:$WSQ_PORT/connection/websocket"
-	exec "$WSQ_BUILD/centrifugo" --config "$here/config.json" --port "$WSQ_PORT" --log_level warn
+	exec "$here/../keep" "$WSQ_PORT" "$WSQ_BUILD/centrifugo" --config "$here/config.json" --port "$WSQ_PORT" --log_level warn
 	;;
 *) echo "usage: $0 pinned|version|install|start" >&2; exit 64 ;;
 esac

@@ -12,6 +12,6 @@ install)
 	cd "$WSQ_BUILD"
 	exec npm ci --no-audit --no-fund --loglevel=error
 	;;
-start) exec node "$here/server.mjs" ;;
+start) exec "$here/../keep" "$WSQ_PORT" node "$here/server.mjs" ;;
 *) echo "usage: $0 pinned|version|install|start" >&2; exit 64 ;;
 esac

@@ -41,6 +41,6 @@ const roots = {
 
 const server = createServer((_request, response) => response.writeHead(426).end());
 useServer({ schema, roots }, new WebSocketServer({ server, path: '/graphql' }));
-server.listen(0, '127.0.0.1');
+server.listen(process.env.WSQ_PORT, '127.0.0.1');
 await once(server, 'listening');
 console.log(`ready ws://127.0.0.1:${server.address().port}/graphql`);

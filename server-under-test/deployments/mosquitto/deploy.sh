@@ -9,7 +9,7 @@ start() {
 	sed -e "s|@PORT@|$WSQ_PORT|; s|@TLS_PORT@|$WSQ_TLS_PORT|; s|@CERT@|$WSQ_CERT|; s|@KEY@|$WSQ_KEY|" \
 		-e "s|@USER@|$(id -un)|; s|@DIR@|$WSQ_DIR|" "$here/mosquitto.conf" >"$WSQ_DIR/mosquitto.conf"
 	echo "ready ws://127.0.0.1:$WSQ_PORT/mqtt wss://127.0.0.1:$WSQ_TLS_PORT/mqtt"
-	exec "$mosquitto" -c "$WSQ_DIR/mosquitto.conf"
+	exec "$here/../keep" "$WSQ_PORT" "$mosquitto" -c "$WSQ_DIR/mosquitto.conf"
 }
 
 case ${1-} in

@@ -14,7 +14,7 @@ start() {
 	sed -e "s|@MODULE@|$module|; s|@USER@|$user|; s|@PORT@|$WSQ_PORT|; s|@TLS_PORT@|$WSQ_TLS_PORT|" \
 		-e "s|@CERT@|$WSQ_CERT|; s|@KEY@|$WSQ_KEY|" "$here/nginx.conf" >"$WSQ_DIR/nginx.conf"
 	echo "ready ws://127.0.0.1:$WSQ_PORT/ wss://127.0.0.1:$WSQ_TLS_PORT/"
-	exec "$nginx" -p "$WSQ_DIR" -c nginx.conf -e stderr
+	exec "$here/../keep" "$WSQ_PORT" "$nginx" -p "$WSQ_DIR" -c nginx.conf -e stderr
 }
 
 version() {

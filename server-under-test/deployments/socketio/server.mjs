@@ -27,15 +27,17 @@ io.on('connection', (socket) => {
   });
 });
 
-async function serve(server) {
+// The ports are given, so that the server is there again after a restart.
+async function serve(server, port) {
   io.attach(server);
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server.address().port;
 }
 
-const port = await serve(createServer());
+const port = await serve(createServer(), process.env.WSQ_PORT);
 const tlsPort = await serve(
   createSecureServer({ cert: readFileSync(process.env.WSQ_CERT), key: readFileSync(process.env.WSQ_KEY) }),
+  process.env.WSQ_TLS_PORT,
 );
 console.log(`ready ws://127.0.0.1:${port}/socket.io/ wss://127.0.0.1:${tlsPort}/socket.io/`);
