@@ -356,7 +356,7 @@ static int make_workload(struct scenario_run *run, struct err *e)
 	bool nodes = run->s->through == SCENARIO_THROUGH_NODES && site->n_ways > 1;
 	const struct workload_site w = {
 		.loop = site->loop, .alarms = site->alarms, .history = run->history, .now_us = now_us, .seed = own_seed(run),
-		.dialect = site->dialect, .variables = &site->variables, .headers = &site->headers,
+		.dialect = site->dialect, .contract = &site->contract, .variables = &site->variables, .headers = &site->headers,
 		.ways = nodes ? site->ways + 1 : site->ways, .n_ways = nodes ? site->n_ways - 1 : 1,
 		.source = site->target->source, .id_header = site->target->id_header,
 		.subscriber_toxics = weather_toxics(run->weather, false),
