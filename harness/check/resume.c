@@ -354,7 +354,7 @@ static void resume_event(struct check_run *run, const struct event *e)
 		on_deliver(run, e);
 	else if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && t->client)
 		on_connected(run, e);
-	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_INVOKE && t->sub && t->sub->resumes)
+	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_INVOKE && t->sub && (e->seq || e->epoch))
 		note_position(run, e, true);
 	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_OK && t->sub)
 		on_confirmed(run, e);

@@ -46,7 +46,7 @@ static const struct verb {
 	{"hit", EVENT_FAULT, {EVENT_INFO}, 1, false},
 	{"healed", EVENT_FAULT, {EVENT_OK}, 1, false},
 };
-static const char *const flags[] = {"clean", "corrupt", "replay"};
+static const char *const flags[] = {"clean", "corrupt", "replay", "resumes"};
 
 struct teller {
 	void (*on_event)(void *owner, const struct event *e);

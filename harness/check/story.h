@@ -12,7 +12,7 @@
  *	@N #N[-M] =N[/E] chN nN  connection, index (one event for each), seq and epoch, channel, node
  *	cN pN                   client, publisher
  *	yes no                  recovered
- *	clean corrupt replay    flags
+ *	clean corrupt replay resumes    flags
  *	KEY=VALUE               any field by its name in a history's file
  * The verbs: see story.c. A connection is the client's newest when it is not said; `up` makes a new one.
  */

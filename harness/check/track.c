@@ -261,7 +261,7 @@ static void on_subscribe(struct track *t, const struct event *e)
 		return;
 	if (e->type == EVENT_INVOKE) {
 		s->asking = true;
-		s->resumes = e->seq || e->epoch;
+		s->resumes = e->resumes || e->seq || e->epoch;
 		s->asked_us = e->at_us;
 		s->asked_seq = e->seq;
 		s->asked_epoch = e->epoch;

@@ -70,7 +70,7 @@ struct track_sub {
 	uint32_t spells;           /* confirmations so far; each begins a spell */
 	bool on;                   /* the last word was a confirmation; see track_live() */
 	bool asking;
-	bool resumes;              /* the last invoke named a position */
+	bool resumes;              /* the last invoke named a position, which may have no number */
 	uint64_t asked_us, asked_seq, ok_us, ok_seq;
 	uint32_t asked_epoch, ok_epoch;
 	enum recovered recovered;  /* of the last confirmation, or of its connection */

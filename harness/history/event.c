@@ -79,6 +79,7 @@ static const struct field fields[] = {
 	FIELD("said_channel", said_channel, FIELD_U32),
 	FIELD("corrupt", corrupt, FIELD_FLAG),
 	FIELD("replay", replay, FIELD_FLAG),
+	FIELD("resumes", resumes, FIELD_FLAG),
 	FIELD("seq", seq, FIELD_U64),
 	FIELD("epoch", epoch, FIELD_U32),
 	FIELD("recovered", recovered, FIELD_WORD, WORDS(recovereds)),

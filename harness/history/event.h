@@ -48,6 +48,7 @@ struct event {
 	uint32_t said_channel;     /* the channel it was published on, as the message itself says */
 	bool corrupt;              /* its checksum is wrong, or it is none of this run */
 	bool replay;
+	bool resumes;              /* a subscribe asks to go on at a position, with a number or with none that can be read */
 	uint64_t seq;              /* the server's number; 0: it gives none */
 	uint32_t epoch;            /* the distinct epochs of a channel, numbered as they come */
 	enum recovered recovered;

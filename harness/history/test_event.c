@@ -47,9 +47,10 @@ static void a_line_is_as_documented(void **state)
 	(void)state;
 	assert_both(&(struct event){.number = 7, .at_us = 1234567, .kind = EVENT_DELIVER, .type = EVENT_OK, .client = 3,
 				    .channel = 2, .publisher = 9, .index = 17, .sent_us = 1000000, .said_channel = 2,
-				    .replay = true, .seq = 45, .epoch = 1},
+				    .replay = true, .resumes = true, .seq = 45, .epoch = 1},
 		    "{\"n\":7,\"at\":1.234567,\"event\":\"deliver\",\"type\":\"ok\",\"client\":3,\"channel\":2,"
-		    "\"publisher\":9,\"index\":17,\"sent\":1.000000,\"said_channel\":2,\"replay\":true,\"seq\":45,\"epoch\":1}");
+		    "\"publisher\":9,\"index\":17,\"sent\":1.000000,\"said_channel\":2,\"replay\":true,"
+		    "\"resumes\":true,\"seq\":45,\"epoch\":1}");
 	assert_both(&(struct event){.kind = EVENT_END, .type = EVENT_OK, .recovered = RECOVERED_NO, .code = -1,
 				    .by = END_BY_NETWORK, .clean = true, .value = -2.5, .text = "", .note = "a\"b\\\n",
 				    .id = "x"},
@@ -88,7 +89,7 @@ static struct event random_event(struct rng *r)
 		.client = (uint32_t)rng_u64(r), .connection = (uint32_t)rng_below(r, 3), .node = (uint32_t)rng_below(r, 2),
 		.channel = (uint32_t)rng_below(r, 9), .publisher = (uint32_t)rng_below(r, 2), .index = rng_u64(r) >> 1,
 		.sent_us = rng_u64(r) >> 14, .said_channel = (uint32_t)rng_u64(r), .corrupt = rng_below(r, 2),
-		.replay = rng_below(r, 2), .seq = rng_below(r, 2), .epoch = (uint32_t)rng_below(r, 2),
+		.replay = rng_below(r, 2), .resumes = rng_below(r, 2), .seq = rng_below(r, 2), .epoch = (uint32_t)rng_below(r, 2),
 		.recovered = (enum recovered)rng_below(r, 3), .code = (int)rng_below(r, 5000) - 2,
 		.by = (enum end_by)rng_below(r, 4), .clean = rng_below(r, 2),
 		.value = (double)(int64_t)rng_u64(r) / (double)(1 + rng_below(r, 1000)), .text = texts[rng_below(r, 5)],

@@ -81,6 +81,7 @@ static void ask(struct client *c, uint32_t k)
 	c->asked_us = clock_now_us();
 	s->positioned = w->site.dialect->resumes && session_cursor(c->session, e.channel, &seq, &epoch);
 	if (s->positioned) {
+		e.resumes = true;
 		e.seq = seq;
 		e.epoch = workload_epoch(w, e.channel, epoch);
 	}
