@@ -22,7 +22,7 @@ static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[
 		  STALE[] = "resume.stale_socket";
 static const char *const checks[] = {SEQUENCE, ZERO, TWICE, FAST, EDGE, EPOCH, OTHER_NODE, STALE, NULL};
 /* By situation, as resume_refused.h orders them. */
-static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE};
+static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE, ZERO};
 
 struct resume_options {
 	uint64_t stale_ms;
@@ -126,11 +126,25 @@ static bool near_edge(const struct contract *c, const struct track_sub *sub, uin
 	       (c->resume_window_ms && away_us > c->resume_window_ms * 500);
 }
 
+/* It cannot say where it was: positions come with messages, and none had come. */
+static bool got_nothing(const struct check_run *run, const struct track_client *c)
+{
+	if (check_contract(run)->numbered)
+		return false;
+	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
+		for (const struct track_pair *p = s->pairs; p; p = p->next)
+			if (p->top)
+				return false;
+	return true;
+}
+
 static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r,
 			     const struct event *e)
 {
 	unsigned situation = 0;
 	bool moved = sub->old_connection != sub->connection;
+	if (got_nothing(run, sub->client))
+		situation |= RESUME_EMPTY;
 	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
 		situation |= RESUME_ZERO;
 	if (r->recoveries || (sub->resumes && note_position(run, e, false) > 1))
@@ -146,10 +160,11 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 static void set_dues(struct check_run *run, struct track_sub *sub)
 {
 	struct resume *s = check_state(run);
-	for (struct track_pair *p = sub->pairs; p; p = p->next) {
-		struct due *due = slots_get(&s->dues, p->slot, sizeof(*due));
-		const struct range *answered = ranges_at(&p->stream->answered);
-		uint64_t known = p->stream->answered.n && answered[0].first == 1 ? answered[0].last : 0;
+	for (struct track_stream *stream = sub->channel->streams; stream; stream = stream->next) {
+		struct track_pair *p = track_pair(check_track(run), sub, stream);
+		struct due *due = p ? slots_get(&s->dues, p->slot, sizeof(*due)) : NULL;
+		const struct range *answered = ranges_at(&stream->answered);
+		uint64_t known = stream->answered.n && answered[0].first == 1 ? answered[0].last : 0;
 		if (!due)
 			continue;
 		*due = (struct due){{(p->top > p->from ? p->top : p->from) + 1, known}, sub->connection};
@@ -228,7 +243,7 @@ static void on_connected(struct check_run *run, const struct event *e)
 	struct takeover *k = slots_get(&s->takeovers, e->client, sizeof(*k));
 	if (!k || c->connections < 2 || e->recovered == RECOVERED_UNTOLD)
 		return;
-	unsigned situation = k->recoveries ? RESUME_TWICE : 0;
+	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (got_nothing(run, c) ? RESUME_EMPTY : 0);
 	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = check_contract(run)->resume_window_ms;
 	if (!c->old_end_us)
 		situation |= RESUME_STALE;

@@ -27,14 +27,14 @@ void resume_refuse(struct check_run *run, struct resume_refused *r, unsigned sit
 
 /*
  * How often it was refused of how often it was tried, settled ones aside: where `flag` holds, or where it does not.
- * With nothing missed is a world of its own: it only counts where it is the flag.
+ * With nothing missed, or nothing received yet, is a world of its own: it only counts where it is the flag.
  */
 static double share(const struct resume_refused *r, unsigned flag, bool holds, const bool *settled,
 		    uint64_t *ret_refused)
 {
 	uint64_t refused = 0, recovered = 0;
 	for (unsigned s = 0; s < COMBINATIONS; s++) {
-		if (((s & flag) != 0) != holds || ((s & RESUME_ZERO) && flag != RESUME_ZERO))
+		if (((s & flag) != 0) != holds || (s & (RESUME_ZERO | RESUME_EMPTY) & ~flag))
 			continue;
 		recovered += r->of[s].recovered;
 		if (!settled[s])
@@ -47,7 +47,8 @@ static double share(const struct resume_refused *r, unsigned flag, bool holds, c
 static void blame(struct check_run *run, struct resume_refused *r, unsigned s, const char *id)
 {
 	static const char *const words[] = {", with nothing missed", ", again", ", at once", ", on another node",
-					    ", while its old connection was open"};
+					    ", while its old connection was open",
+					    ", before any message had come to it,"};
 	char special[160] = "";
 	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
 		if (s & 1u << i)

@@ -12,7 +12,8 @@ enum resume_situation {
 	RESUME_FAST = 4,           /* it was back at once */
 	RESUME_OTHER_NODE = 8,
 	RESUME_STALE = 16,         /* its old connection was still open */
-	RESUME_SITUATIONS = 5,
+	RESUME_EMPTY = 32,         /* no message had come to the client yet, so that it has no position */
+	RESUME_SITUATIONS = 6,
 };
 
 struct resume_refused {
