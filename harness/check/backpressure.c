@@ -1,6 +1,7 @@
 /*
  * Slow consumers: the others do not notice, memory stays bounded, and the target does something about them and says so.
- * Slow is whom a fault hit. Delivery time is from publish to arrival, both on our clock.
+ * Slow is whom a fault hit. Delivery time is from publish to arrival, both on our clock; what was on its way while the
+ * harness's own loop was late is not measured.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ struct line {
 struct backpressure {
 	struct hist calm, stormy;
 	struct line lines[NODES_MAX];
-	uint64_t closed, logs, late_us;
+	uint64_t closed, logs;
+	uint64_t late_us, late_until_us; /* the harness's own loop: the worst of it, and when it was late last */
 	bool hurt;                 /* a fault was in force */
 };
 
@@ -49,6 +51,8 @@ static void on_deliver(struct check_run *run, const struct event *e)
 	struct track *t = check_track(run);
 	/* What was published before the subscription was confirmed is replayed: it is late by nature. */
 	if (!t->fresh || e->replay || e->sent_us < t->sub->ok_us || e->sent_us > e->at_us || !is_fast(t))
+		return;
+	if (e->sent_us <= b->late_until_us) /* it waited for us */
 		return;
 	if (t->n_faults)
 		hist_record(&b->stormy, e->at_us - e->sent_us);
@@ -74,6 +78,13 @@ static void on_metric(struct check_run *run, const struct event *e)
 	l->tv += t * e->value;
 }
 
+static void on_lag(struct backpressure *b, const struct event *e, bool stormy)
+{
+	b->late_until_us = e->at_us;
+	if (stormy && e->value * 1000 > (double)b->late_us)
+		b->late_us = (uint64_t)(e->value * 1000);
+}
+
 static void backpressure_event(struct check_run *run, const struct event *e)
 {
 	const struct backpressure_options *o = check_options(run);
@@ -84,8 +95,8 @@ static void backpressure_event(struct check_run *run, const struct event *e)
 		on_deliver(run, e);
 	else if (e->kind == EVENT_METRIC)
 		on_metric(run, e);
-	else if (e->kind == EVENT_LAG && t->n_faults && e->value * 1000 > (double)b->late_us)
-		b->late_us = (uint64_t)(e->value * 1000);
+	else if (e->kind == EVENT_LAG)
+		on_lag(b, e, t->n_faults > 0);
 	else if (e->kind == EVENT_LOG && e->type == EVENT_OK) {
 		b->logs++;
 		b->closed += o->code ? e->code == (int)o->code : e->text && strcmp(e->text, "slow") == 0;
@@ -135,7 +146,9 @@ static void backpressure_end(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	judge_isolated(run);
 	judge_bounded(run);
-	if (!b->logs)
+	if (!check_has_log(run))
+		check_skip(run, POLICY, CHECK_NO_LOG);
+	else if (!b->logs)
 		check_unknown(run, POLICY, "the target's log was not read");
 	if (!b->logs || !b->hurt)
 		return;

@@ -50,7 +50,7 @@ struct check_set {
 	size_t n_runs;
 	uint64_t violations;
 	struct check_result *results;
-	bool begun, ended;
+	bool begun, ended, no_log;
 };
 
 int check_set_new(const struct contract *contract, struct check_set **ret_set, struct err *e)
@@ -65,6 +65,17 @@ int check_set_new(const struct contract *contract, struct check_set **ret_set, s
 	track_init(&set->track, &set->contract);
 	*ret_set = set;
 	return 0;
+}
+
+void check_set_no_log(struct check_set *set)
+{
+	assert(!set->begun);
+	set->no_log = true;
+}
+
+bool check_has_log(const struct check_run *run)
+{
+	return !run->set->no_log;
 }
 
 static void run_free(struct check_run *run)

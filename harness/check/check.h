@@ -59,6 +59,9 @@ const void *check_options(const struct check_run *run);
 const struct contract *check_contract(const struct check_run *run);
 /* What the events add up to, this one included (track.h). Only track_pair() changes it. */
 struct track *check_track(const struct check_run *run);
+/* The history may hold lines of the target's log. */
+bool check_has_log(const struct check_run *run);
+#define CHECK_NO_LOG "the target file does not say where and how connections are logged"
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);
 /*
@@ -134,6 +137,8 @@ struct check_set;              /* the checkers of one scenario */
 int check_set_new(const struct contract *contract, struct check_set **ret_set, struct err *e);
 /* NULL is fine. */
 void check_set_free(struct check_set *set);
+/* The target's log is not read at all: what only that can show is skipped. Before the first event. */
+void check_set_no_log(struct check_set *set);
 /*
  * options: its options struct, NULL: its defaults; borrowed until the set is freed. Before the first event. -EEXIST: it
  * is there already; -EINVAL, -ENOMEM.

@@ -115,6 +115,26 @@ static const struct {
 	{"error text=skip;error text=fail", CHECK_FAIL, NULL},
 };
 
+/* What only a log can show is skipped where none is read. */
+static void no_log(void **state)
+{
+	static const struct contract contract;
+	const struct check_result *results;
+	struct check_set *set;
+	size_t n, skipped = 0;
+	(void)state;
+	assert_int_equal(check_set_new(&contract, &set, NULL), 0);
+	check_set_no_log(set);
+	assert_int_equal(check_set_add(set, checker_find("close_codes"), NULL, NULL), 0);
+	assert_int_equal(check_set_add(set, checker_find("backpressure"), NULL, NULL), 0);
+	story_tell("c1 up;c1 end code=1000 by=client clean", feed, set);
+	check_set_end(set, &results, &n);
+	for (size_t i = 0; i < n; i++)
+		skipped += results[i].outcome == CHECK_SKIP && strcmp(results[i].note, CHECK_NO_LOG) == 0;
+	assert_int_equal(skipped, 3); /* close.logged.server, close.logged.client, backpressure.policy */
+	check_set_free(set);
+}
+
 static void outcomes_have_their_order(void **state)
 {
 	(void)state;
@@ -211,7 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_says_everything), cmocka_unit_test(every_checker_is_whole_and_no_check_is_decided_twice),
-		cmocka_unit_test(outcomes_have_their_order), cmocka_unit_test(all_findings_are_counted_and_the_first_are_kept),
+		cmocka_unit_test(outcomes_have_their_order), cmocka_unit_test(no_log), cmocka_unit_test(all_findings_are_counted_and_the_first_are_kept),
 		cmocka_unit_test(a_finding_shows_its_client_its_faults_and_its_log), cmocka_unit_test(a_ring_keeps_the_last_events),
 		cmocka_unit_test(a_moment_shows_what_was), cmocka_unit_test(a_checker_is_added_once),
 	};
