@@ -75,12 +75,10 @@ struct comparison {
 	struct buf text;           /* what was missed and what was surprising */
 };
 
-enum naming { NOT_NAMED, MAY_FAIL, MUST_FAIL };
-
-/* A glob that begins with ? names cases that may fail: where it is for TCP to decide how octets are cut, or which of two answers is first. */
-static enum naming find_naming(const json_t *globs, const char *id)
+/* A glob that begins with ? names what may fail: where it is for TCP to decide how octets are cut, or which of two answers is first. */
+enum selftest_naming selftest_naming(const json_t *globs, const char *id)
 {
-	enum naming found = NOT_NAMED;
+	enum selftest_naming found = NOT_NAMED;
 	for (size_t i = 0; i < json_array_size(globs); i++) {
 		const char *glob = json_string_value(json_array_get(globs, i));
 		if (glob && glob[0] == '?' && glob_match(glob + 1, id))
@@ -98,7 +96,7 @@ static void compare(const struct runner_item *item)
 {
 	const char *id = item->c.tc->id;
 	bool bad = item->verdict != VERDICT_PASS && item->verdict != VERDICT_SKIP;
-	enum naming naming = find_naming(current->globs, id);
+	enum selftest_naming naming = selftest_naming(current->globs, id);
 	bool must = naming == MUST_FAIL;
 	if (naming == MAY_FAIL || (item->verdict == VERDICT_SKIP && !must))
 		return;
@@ -135,8 +133,6 @@ static int run_one(const struct campaign_options *o, const char *defect, struct 
 
 static bool wanted(const struct campaign_options *o, const struct selftest_defect *defect)
 {
-	if (strcmp(defect->kind, "wire") != 0)
-		return false;
 	for (size_t i = 0; i < o->cases.len; i++)
 		if (glob_match(o->cases.items[i], defect->name))
 			return true;
@@ -159,22 +155,49 @@ static bool check(const struct campaign_options *o, const char *name, const json
 	return ok;
 }
 
+static void run_wire(const struct campaign_options *o, const struct selftest_defects *defects, struct selftest_count *count)
+{
+	if (o->cases.len == 0)
+		check(o, NULL, NULL) ? count->passed++ : count->failed++;
+	for (size_t i = 0; i < defects->n && !campaign_interrupted(); i++) {
+		const struct selftest_defect *d = &defects->list[i];
+		if (wanted(o, d) && strcmp(d->kind, "wire") == 0)
+			check(o, d->name, d->catches) ? count->passed++ : count->failed++;
+	}
+}
+
+static void run_service(const struct campaign_options *o, const struct selftest_defects *defects, struct arena *a,
+			struct selftest_count *count)
+{
+	const struct selftest_defect **list = arena_alloc(a, (defects->n + 1) * sizeof(*list));
+	size_t n = 0;
+	if (!list)
+		return;
+	if (o->cases.len == 0)
+		list[n++] = NULL;
+	for (size_t i = 0; i < defects->n; i++)
+		if (wanted(o, &defects->list[i]) && strcmp(defects->list[i].kind, "wire") != 0)
+			list[n++] = &defects->list[i];
+	if (n && !campaign_interrupted())
+		selftest_service_run(o, list, n, count);
+}
+
 int selftest_run(const struct campaign_options *o, struct arena *a)
 {
 	struct selftest_defects defects;
 	struct err e;
-	unsigned passed = 0, failed = 0;
-	(void)a;
+	struct selftest_count count = {0};
 	if (selftest_defects_load(&defects, &e) < 0) {
 		fprintf(stderr, "wsquall: %s\n", e.text);
 		return EXIT_OURS;
 	}
-	if (o->cases.len == 0)
-		check(o, NULL, NULL) ? passed++ : failed++;
-	for (size_t i = 0; i < defects.n && !campaign_interrupted(); i++)
-		if (wanted(o, &defects.list[i]))
-			check(o, defects.list[i].name, defects.list[i].catches) ? passed++ : failed++;
+	if (!o->target)
+		run_wire(o, &defects, &count);
+	run_service(o, &defects, a, &count);
 	selftest_defects_free(&defects);
-	printf("%u passed, %u failed\n", passed, failed);
-	return failed ? EXIT_FAILED : passed ? EXIT_PASSED : cmd_usage_error(NULL, (err_set(&e, EINVAL, "--case matches no defect"), &e));
+	printf("%u passed, %u failed", count.passed, count.failed);
+	printf(count.skipped ? ", %u skipped\n" : "\n", count.skipped);
+	if (count.passed + count.failed + count.skipped == 0)
+		return cmd_usage_error(NULL, (err_set(&e, EINVAL, "--case matches no defect"), &e));
+	return count.failed ? EXIT_FAILED : EXIT_PASSED;
 }

@@ -16,10 +16,12 @@ static const struct {
 } rows[] = {
 #define DEFECT(name, about, catches) { #name, about, catches, DEFECT_KIND_WIRE },
 #define DEFECT_SERVICE(name, about, checks) { #name, about, checks, DEFECT_KIND_SERVICE },
+#define DEFECT_NODES(name, about, checks) { #name, about, checks, DEFECT_KIND_NODES },
 #include "server-under-test/defects.def"
 #undef DEFECT
 };
-static const char *const kinds[] = { [DEFECT_KIND_WIRE] = "wire", [DEFECT_KIND_SERVICE] = "service" };
+static const char *const kinds[] = { [DEFECT_KIND_WIRE] = "wire", [DEFECT_KIND_SERVICE] = "service",
+				     [DEFECT_KIND_NODES] = "nodes" };
 
 const char *defects_name(unsigned index)
 {

@@ -16,6 +16,7 @@ enum defect_id {
 enum defect_kind {
 	DEFECT_KIND_WIRE, /* in the naive engine; `catches` are globs of conformance case ids */
 	DEFECT_KIND_SERVICE, /* behind the libwebsockets engine; `catches` are ids of readiness and chaos checks */
+	DEFECT_KIND_NODES, /* the same, seen only where there are nodes and a broker */
 };
 
 extern bool defects_on[DEFECT_COUNT];

@@ -189,7 +189,8 @@ static int complain_defect(const char *name, struct err *err)
 /* The defects are there and all live in one engine, which is meant, unless another is asked for. */
 static int settle_engine(struct config *config, struct err *err)
 {
-	static const char *const engines[] = { [DEFECT_KIND_WIRE] = "naive", [DEFECT_KIND_SERVICE] = "lws" };
+	static const char *const engines[] = { [DEFECT_KIND_WIRE] = "naive", [DEFECT_KIND_SERVICE] = "lws",
+					       [DEFECT_KIND_NODES] = "lws" };
 	const struct config_list *defects = &config->defects;
 	const char *engine = config->engine;
 	enum defect_kind kind;

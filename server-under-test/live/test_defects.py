@@ -157,7 +157,7 @@ def sees(defect):
 
 def listed():
     rows = json.loads(subprocess.run([rig.SERVER, "--list-defects"], check=True, capture_output=True).stdout)
-    return {row["name"] for row in rows if row["kind"] == "service"}
+    return {row["name"] for row in rows if row["kind"] in ("service", "nodes")}
 
 
 def hurry():
