@@ -52,7 +52,7 @@ static bool take_integer(struct span s, size_t *at, struct span *ret)
 	if (digits == 0 || digits > INTEGER_DIGITS_MAX || (s.p[first] == '0' && (digits > 1 || negative)))
 		return false;
 	*ret = span_sub(s, from, *at - from);
-	return *at < s.len && !memchr(".eE", s.p[*at], 3);
+	return *at < s.len && s.p[*at] != '.' && s.p[*at] != 'e' && s.p[*at] != 'E';
 }
 
 static bool take_value(struct span s, size_t *at, struct span *ret)
