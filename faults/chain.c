@@ -253,6 +253,13 @@ void chain_free(struct chain *c)
 	free(c);
 }
 
+void chain_hand_over(struct chain *c, const struct chain_events *events, void *owner)
+{
+	assert(!c->depth);
+	c->events = events;
+	c->owner = owner;
+}
+
 struct chain *chain_next(struct chain *c)
 {
 	return c->next;

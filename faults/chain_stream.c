@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "faults/ghost.h"
 #include "faults/pending.h"
 #include "harness/base/clock.h"
 
@@ -315,9 +316,14 @@ static int chain_stream_shutdown(struct stream *s)
 	return 0;
 }
 
-/* No callback comes any more, from nowhere. */
+/* No callback comes any more, from nowhere. The peer hears of it when no fault keeps that from it. */
 static void quieten(struct chain_stream *c)
 {
+	bool hidden = c->chain && !c->ended && (c->silent || chain_keeps_reset(c->chain, UPSTREAM));
+	if (hidden && ghost_new(c->loop, c->chain, c->below, c->silent) == 0) {
+		c->chain = NULL;
+		c->below = NULL;
+	}
 	c->ended = c->over = true;
 	alarm_clear(&c->wake);
 	timer_fini(&c->turn);
@@ -330,7 +336,8 @@ static void chain_stream_reset(struct stream *s)
 {
 	struct chain_stream *c = (struct chain_stream *)s;
 	quieten(c);
-	stream_reset(c->below);
+	if (c->below)
+		stream_reset(c->below);
 }
 
 static void chain_stream_pause(struct stream *s, bool paused)

@@ -7,6 +7,7 @@
  *	               as by a socket that is closed
  *	RST            on_error(-ECONNRESET), behind what was passed; octets that a fault still holds are lost
  *	silence        no callback comes any more; writes are taken until STREAM_UNSENT_MAX
+ *	our own end    a fault that hides it from the server (a partition, silence) hides it until it is taken off: ghost.h
  *	back pressure  a chain that is full of downstream octets pauses the stream below; one that is full of upstream
  *	               octets lets writes wait, which stream_unsent() counts. What filters hold (at most FILTER_HELD_MAX
  *	               each) counts as on its way

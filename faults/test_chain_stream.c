@@ -8,125 +8,12 @@
 
 #include <stdlib.h>
 
-#include "faults/chain_stream.h"
 #include "faults/pending.h"
-#include "faults/test_talk.h"
+#include "faults/test_scene.h"
 #include "harness/base/clock.h"
-#include "harness/net/pair.h"
 #include "harness/net/test_certs.h"
 #include "harness/net/test_client.h"
 #include "harness/net/tls.h"
-
-enum { LOG_MAX = 64 << 20 };
-
-/* The server at the other end of the pair. */
-struct far {
-	struct stream *stream;
-	struct buf log, received;
-	const char *answer;        /* written at the first octets */
-	bool echo, shut;           /* what comes back; a FIN behind the first octets */
-	SSL *ssl;
-};
-
-static void far_flush(struct far *f)
-{
-	char *p;
-	long len = BIO_get_mem_data(SSL_get_wbio(f->ssl), &p);
-	if (len > 0)
-		stream_write(f->stream, span_of(p, (size_t)len));
-	(void)BIO_reset(SSL_get_wbio(f->ssl));
-}
-
-static void far_tls(struct far *f, struct span data)
-{
-	char text[256];
-	int n;
-	BIO_write(SSL_get_rbio(f->ssl), data.p, (int)data.len);
-	if (!SSL_is_init_finished(f->ssl))
-		SSL_accept(f->ssl);
-	while (SSL_is_init_finished(f->ssl) && (n = SSL_read(f->ssl, text, sizeof(text))) > 0) {
-		buf_append(&f->received, text, (size_t)n);
-		SSL_write(f->ssl, text, n);
-	}
-	far_flush(f);
-}
-
-static void far_on_open(void *owner)
-{
-	buf_printf(&((struct far *)owner)->log, "open");
-}
-
-static void far_on_data(void *owner, struct span data)
-{
-	struct far *f = owner;
-	if (f->ssl) {
-		far_tls(f, data);
-		return;
-	}
-	buf_append_span(&f->received, data);
-	if (f->answer)
-		stream_write(f->stream, span_str(TAKE_PTR(f->answer)));
-	if (f->echo)
-		stream_write(f->stream, data);
-	if (f->shut)
-		stream_shutdown(f->stream);
-}
-
-static void far_on_eof(void *owner, bool clean)
-{
-	buf_printf(&((struct far *)owner)->log, clean ? " eof" : " cut");
-}
-
-static void far_on_error(void *owner, int error)
-{
-	buf_printf(&((struct far *)owner)->log, " error%d", error);
-}
-
-static const struct stream_events far_events = {far_on_open, far_on_data, far_on_eof, far_on_error};
-
-struct scene {
-	struct client c;
-	struct far far;
-	struct bench bench;        /* for its set of toxics */
-	struct alarms *alarms;
-};
-
-/* The client's stream is the near end still. */
-static void scene_init(struct scene *s, const struct client_act *acts)
-{
-	struct stream *ends[2];
-	memset(s, 0, sizeof(*s));
-	client_init(&s->c, NULL, acts);
-	assert_int_equal(alarms_new(&s->c.loop, &s->alarms), 0);
-	assert_int_equal(stream_pair(&s->c.loop, ends), 0);
-	s->far.stream = ends[1];
-	s->far.log.max = s->far.received.max = LOG_MAX;
-	ends[1]->events = &far_events;
-	ends[1]->owner = &s->far;
-	s->c.stream = ends[0];
-	s->c.log.max = LOG_MAX;
-	bench_init_seed(&s->bench, 1);
-	s->bench.now_us = clock_now_us();
-}
-
-static void put_chain(struct scene *s, enum chain_layer layer, uint64_t number)
-{
-	struct stream *below = TAKE_PTR(s->c.stream);
-	assert_int_equal(chain_stream_new(&s->c.loop, s->alarms, &s->bench.toxics, number, layer, below, &client_events, &s->c,
-					  &s->c.stream), 0);
-}
-
-static void scene_fini(struct scene *s)
-{
-	stream_free(TAKE_PTR(s->c.stream));
-	stream_free(s->far.stream);
-	alarms_free(s->alarms);
-	SSL_free(s->far.ssl);
-	client_fini(&s->c);
-	bench_fini(&s->bench);
-	buf_fini(&s->far.log);
-	buf_fini(&s->far.received);
-}
 
 static struct scene scene;
 
@@ -176,7 +63,7 @@ static void endings(void **state)
 		scene.far.shut = rows[i].shut;
 		if (rows[i].fault)
 			bench_add(&scene.bench, rows[i].fault, rows[i].options, 0);
-		put_chain(&scene, CHAIN_BOTH, 0);
+		scene_put_chain(&scene, CHAIN_BOTH, 0);
 		assert_int_equal(stream_write(scene.c.stream, SPAN_LIT("early")), -ENOTCONN);
 		for (int turn = 0; turn < 4; turn++)
 			client_run(&scene.c, rows[i].expected);
@@ -196,7 +83,7 @@ static void the_answer_of_a_proxy(void **state)
 	(void)state;
 	scene_init(&scene, acts);
 	bench_add(&scene.bench, "handshake", "status=502", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	while (span_find(buf_span(&scene.c.log), span_str("eof:clean")) < 0 && !scene.c.timed_out)
 		client_run(&scene.c, buf_cstr(&scene.c.log));
 	assert_int_equal(span_find(buf_span(&scene.c.log), span_str("open data:HTTP/1.1 502 Bad Gateway\r\n")), 0);
@@ -211,7 +98,7 @@ static void octets_are_late(void **state)
 	scene_init(&scene, acts);
 	scene.far.answer = "yes";
 	bench_add(&scene.bench, "latency", "latency=30ms", STREAM_BOTH);
-	put_chain(&scene, CHAIN_BOTH, 7);
+	scene_put_chain(&scene, CHAIN_BOTH, 7);
 	assert_int_equal(chain_stream_number(scene.c.stream), 0);
 	uint64_t began_us = clock_now_us();
 	assert_string_equal(client_run(&scene.c, "open data:yes"), "open data:yes");
@@ -228,7 +115,7 @@ static void silence(void **state)
 	(void)state;
 	scene_init(&scene, NULL);
 	struct toxic *toxic = bench_add(&scene.bench, "half_open", "", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	client_run(&scene.c, "open");
 	stream_write(scene.far.stream, SPAN_LIT("nobody hears"));
 	stream_shutdown(scene.far.stream);
@@ -253,7 +140,7 @@ static void back_pressure(void **state)
 	(void)state;
 	scene_init(&scene, NULL);
 	struct toxic *toxic = bench_add(&scene.bench, "partition", "", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	client_run(&scene.c, "open");
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(stream_write(scene.far.stream, span_of(bench_pattern(), BENCH_PATTERN)), 0);
@@ -290,7 +177,7 @@ static void paused_above(void **state)
 	(void)state;
 	scene_init(&scene, acts);
 	struct toxic *toxic = bench_add(&scene.bench, "partition", "", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	client_run(&scene.c, "open");
 	stream_write(scene.far.stream, span_of(bench_pattern(), 100000));
 	stream_shutdown(scene.far.stream);
@@ -319,7 +206,7 @@ static void the_peers_reset(void **state)
 	(void)state;
 	scene_init(&scene, acts);
 	bench_add(&scene.bench, "none", "", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	client_run(&scene.c, "open");
 	stream_reset(scene.far.stream);
 	for (int turn = 0; turn < 4; turn++)
@@ -335,7 +222,7 @@ static void the_peers_reset_is_kept(void **state)
 	(void)state;
 	scene_init(&scene, NULL);
 	struct toxic *toxic = bench_add(&scene.bench, "partition", "direction=from", 0);
-	put_chain(&scene, CHAIN_BOTH, 0);
+	scene_put_chain(&scene, CHAIN_BOTH, 0);
 	client_run(&scene.c, "open");
 	stream_reset(scene.far.stream);
 	for (int turn = 0; turn < 4; turn++)
@@ -363,11 +250,11 @@ static void around_tls(void **state)
 	SSL_set_accept_state(scene.far.ssl);
 	bench_add(&scene.bench, "slicer", "average_size=7B", STREAM_BOTH);
 	bench_add(&scene.bench, "frame_drop", "opcode=ping", STREAM_UP);
-	put_chain(&scene, CHAIN_WIRE, 5);
+	scene_put_chain(&scene, CHAIN_WIRE, 5);
 	struct stream *below = TAKE_PTR(scene.c.stream);
 	assert_int_equal(tls_client_new(&scene.c.loop, context, below, "localhost", &client_events, &scene.c,
 					&scene.c.stream), 0);
-	put_chain(&scene, CHAIN_CLEAR, 5);
+	scene_put_chain(&scene, CHAIN_CLEAR, 5);
 	assert_string_equal(client_run(&scene.c, "open data:\x81\x82\1\2\3\4hi"), "open data:\x81\x82\1\2\3\4hi");
 	assert_true(span_eq(buf_span(&scene.far.received), SPAN_LIT("\x81\x82\1\2\3\4hi")));
 	assert_non_null(strstr(scene.c.description, "faults over tls"));

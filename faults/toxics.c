@@ -26,7 +26,11 @@ static void free_toxic(struct toxic *toxic)
 
 void toxics_fini(struct toxics *t)
 {
-	assert(!t->chains && !t->busy);
+	assert(!t->busy);
+	while (t->chains) {
+		assert(t->chains->events->on_set_end);
+		t->chains->events->on_set_end(t->chains->owner);
+	}
 	for (struct toxic *toxic = t->first, *next; toxic; toxic = next) {
 		next = toxic->next;
 		free_toxic(toxic);

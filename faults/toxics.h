@@ -61,7 +61,7 @@ struct toxic_spec {
 const char *streams_name(unsigned streams);
 
 void toxics_init(struct toxics *t, uint64_t seed, const char *name);
-/* Asserts that no chain is left. */
+/* Asserts that no chain is left but those with on_set_end. */
 void toxics_fini(struct toxics *t);
 
 /*
@@ -95,6 +95,8 @@ struct chain_events {
 	void (*on_wake_at)(void *owner, uint64_t at_us);
 	/* What the questions below are answered may have changed. */
 	void (*on_change)(void *owner);
+	/* The set ends: free the chain now. NULL: it must not end before the chain. */
+	void (*on_set_end)(void *owner);
 };
 
 /* Which toxics: those that need the octets in clear, those that do not, or both (a connection without TLS). */
@@ -110,6 +112,8 @@ int chain_new(struct toxics *t, uint64_t connection, enum chain_layer layer, con
 void chain_open(struct chain *c, uint64_t now_us);
 /* NULL is fine. Not from inside one of its events. */
 void chain_free(struct chain *c);
+/* It is somebody else's from now on. Not from inside one of its events. */
+void chain_hand_over(struct chain *c, const struct chain_events *events, void *owner);
 uint64_t chain_connection(const struct chain *c);
 /* Before the handshake: the certificate to be shown by the last toxic on it that has one, which tells so; or NULL. */
 const struct tls_context *chain_certificate(struct chain *c);

@@ -146,7 +146,7 @@ static void backpressure_end(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	judge_isolated(run);
 	judge_bounded(run);
-	if (!check_has_log(run))
+	if (check_track(run)->no_log)
 		check_skip(run, POLICY, CHECK_NO_LOG);
 	else if (!b->logs)
 		check_unknown(run, POLICY, "the target's log was not read");

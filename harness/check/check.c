@@ -50,7 +50,7 @@ struct check_set {
 	size_t n_runs;
 	uint64_t violations;
 	struct check_result *results;
-	bool begun, ended, no_log;
+	bool begun, ended;
 };
 
 int check_set_new(const struct contract *contract, struct check_set **ret_set, struct err *e)
@@ -69,13 +69,7 @@ int check_set_new(const struct contract *contract, struct check_set **ret_set, s
 
 void check_set_no_log(struct check_set *set)
 {
-	assert(!set->begun);
-	set->no_log = true;
-}
-
-bool check_has_log(const struct check_run *run)
-{
-	return !run->set->no_log;
+	set->track.no_log = true;
 }
 
 static void run_free(struct check_run *run)
@@ -231,10 +225,7 @@ static const char **faults_now(const struct track *t, struct arena *a)
 
 static struct check_finding *finding_new(struct judged *j, bool warn)
 {
-	if (warn)
-		j->warns++;
-	else
-		j->fails++;
+	*(warn ? &j->warns : &j->fails) += 1;
 	if (j->n_findings == CHECK_FINDINGS_MAX)
 		return NULL;
 	struct check_finding *f = &j->findings[j->n_findings++];

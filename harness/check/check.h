@@ -59,8 +59,7 @@ const void *check_options(const struct check_run *run);
 const struct contract *check_contract(const struct check_run *run);
 /* What the events add up to, this one included (track.h). Only track_pair() changes it. */
 struct track *check_track(const struct check_run *run);
-/* The history may hold lines of the target's log. */
-bool check_has_log(const struct check_run *run);
+/* Of a skip where check_track(run)->no_log. */
 #define CHECK_NO_LOG "the target file does not say where and how connections are logged"
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);

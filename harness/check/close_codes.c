@@ -218,7 +218,7 @@ static void close_codes_end(struct check_run *run)
 		if (c->endings.slots[i].key && d != &joined && d->ended && !d->logged)
 			judge_unlogged(run, d);
 	}
-	if (!check_has_log(run)) {
+	if (check_track(run)->no_log) {
 		check_skip(run, SERVER, CHECK_NO_LOG);
 		check_skip(run, CLIENT, CHECK_NO_LOG);
 	} else if (!c->lines) {

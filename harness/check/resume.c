@@ -126,24 +126,12 @@ static bool near_edge(const struct contract *c, const struct track_sub *sub, uin
 	       (c->resume_window_ms && away_us > c->resume_window_ms * 500);
 }
 
-/* It cannot say where it was: positions come with messages, and none had come. */
-static bool got_nothing(const struct check_run *run, const struct track_client *c)
-{
-	if (check_contract(run)->numbered)
-		return false;
-	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
-		for (const struct track_pair *p = s->pairs; p; p = p->next)
-			if (p->top)
-				return false;
-	return true;
-}
-
 static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r,
 			     const struct event *e)
 {
 	unsigned situation = 0;
 	bool moved = sub->old_connection != sub->connection;
-	if (got_nothing(run, sub->client))
+	if (!check_contract(run)->numbered && track_got_nothing(sub->client))
 		situation |= RESUME_EMPTY;
 	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
 		situation |= RESUME_ZERO;
@@ -243,7 +231,8 @@ static void on_connected(struct check_run *run, const struct event *e)
 	struct takeover *k = slots_get(&s->takeovers, e->client, sizeof(*k));
 	if (!k || c->connections < 2 || e->recovered == RECOVERED_UNTOLD)
 		return;
-	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (got_nothing(run, c) ? RESUME_EMPTY : 0);
+	bool empty = !check_contract(run)->numbered && track_got_nothing(c);
+	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (empty ? RESUME_EMPTY : 0);
 	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = check_contract(run)->resume_window_ms;
 	if (!c->old_end_us)
 		situation |= RESUME_STALE;

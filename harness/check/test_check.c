@@ -230,15 +230,11 @@ static void a_checker_is_added_once(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_row_says_everything),
-		cmocka_unit_test(every_checker_is_whole_and_no_check_is_decided_twice),
-		cmocka_unit_test(outcomes_have_their_order),
-		cmocka_unit_test(no_log),
+		cmocka_unit_test(every_row_says_everything), cmocka_unit_test(every_checker_is_whole_and_no_check_is_decided_twice),
+		cmocka_unit_test(outcomes_have_their_order), cmocka_unit_test(no_log),
 		cmocka_unit_test(all_findings_are_counted_and_the_first_are_kept),
-		cmocka_unit_test(a_finding_shows_its_client_its_faults_and_its_log),
-		cmocka_unit_test(a_ring_keeps_the_last_events),
-		cmocka_unit_test(a_moment_shows_what_was),
-		cmocka_unit_test(a_checker_is_added_once),
+		cmocka_unit_test(a_finding_shows_its_client_its_faults_and_its_log), cmocka_unit_test(a_ring_keeps_the_last_events),
+		cmocka_unit_test(a_moment_shows_what_was), cmocka_unit_test(a_checker_is_added_once),
 	};
 	return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

@@ -368,6 +368,15 @@ void track_event(struct track *t, const struct event *e)
 	}
 }
 
+bool track_got_nothing(const struct track_client *c)
+{
+	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
+		for (const struct track_pair *p = s->pairs; p; p = p->next)
+			if (p->top)
+				return false;
+	return true;
+}
+
 bool track_promised(const struct track *t, const struct track_sub *s)
 {
 	const struct contract *c = t->contract;

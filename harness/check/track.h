@@ -115,6 +115,7 @@ struct track {
 	uint64_t calm_us;          /* since when no fault is in force; UINT64_MAX: one is */
 	uint64_t down_us;          /* when a node last became not ready; 0: never */
 	uint64_t lag_us;           /* the longest that the harness's own loop was late, in this phase */
+	bool no_log;               /* the target's log is not read */
 	bool out_of_memory;
 
 	/* Of this event, where it has one. */
@@ -145,6 +146,8 @@ static inline bool track_live(const struct track_sub *s)
 }
 /* The subscription's pair with a stream of its channel, made if need be. NULL without memory. */
 struct track_pair *track_pair(struct track *t, struct track_sub *s, struct track_stream *stream);
+/* No message has come to any of its subscriptions: it has no position that comes with messages. */
+bool track_got_nothing(const struct track_client *c);
 /* The contract promises that what this confirmation's absence missed is still there. */
 bool track_promised(const struct track *t, const struct track_sub *s);
 /*
