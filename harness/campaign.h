@@ -39,6 +39,7 @@ struct campaign {
 	struct scenario *scenarios;
 	size_t n_scenarios;
 	size_t n_items;            /* of the result: cases, then those of each scenario */
+	const char *untested;      /* a remark: checks that no scenario put to the test; NULL: none */
 	const char *guarded;       /* why the target file's guard stopped the run, or NULL */
 	struct guard *guard;       /* when a scenario touches what is outside of us */
 	struct site site;          /* of the scenarios */

@@ -14,6 +14,7 @@ enum {
 	TOGETHER_MAX = 12,         /* scenarios at once */
 	TICK_MS = 100,             /* of the live line, and of looking for a signal */
 	PROGRESS_MAX = 256,
+	UNTESTED_MAX = 4096,
 };
 
 struct job {
@@ -191,6 +192,28 @@ static int run_all(struct stage *stage, bool alone, size_t together, struct err 
 	return r;
 }
 
+/* A green run must have bitten: what was planned and decided nowhere is named. */
+static const char *untested(const struct stage *stage)
+{
+	struct campaign *c = stage->v->c;
+	const struct result_item *items = stage->v->items + c->n_cases;
+	size_t n = c->n_items - c->n_cases;
+	struct buf b CLEANUP(buf_fini) = {0};
+	buf_init(&b, UNTESTED_MAX);
+	for (size_t row = 0; row < check_rows_len; row++) {
+		bool planned = false, decided = false;
+		for (size_t i = 0; i < n; i++) {
+			const char *slash = strchr(items[i].id, '/');
+			bool is = slash && strcmp(slash + 1, check_rows[row].id) == 0;
+			planned |= is;
+			decided |= is && items[i].verdict != VERDICT_SKIP;
+		}
+		if (planned && !decided)
+			buf_printf(&b, "%s%s", b.len ? ", " : "", check_rows[row].id);
+	}
+	return b.len ? arena_printf(&c->arena, "no scenario that ran put to the test: %s", buf_cstr(&b)) : NULL;
+}
+
 static void make_jobs(struct stage *stage)
 {
 	struct campaign *c = stage->v->c;
@@ -214,6 +237,7 @@ int campaign_scenarios_run(struct campaign_view *v, struct err *e)
 	if (r == 0)
 		r = run_all(&stage, true, 1, e);
 	c->guarded = stage.guarded;
+	c->untested = c->n_scenarios ? untested(&stage) : NULL;
 	timer_fini(&stage.tick);
 	for (size_t i = 0; i < stage.n; i++)
 		scenario_run_free(stage.jobs[i].run);

@@ -221,6 +221,8 @@ static const char *const *make_notes(struct campaign *c)
 		notes[n++] = "the target sends messages on its own: messages that nobody sent are not judged";
 	if (!c->n_scenarios && !c->target.dialect && !c->o.suites.len && !c->o.cases.len)
 		notes[n++] = "the target names no dialect, so nobody could subscribe: the chaos suite was not run ('wsquall init' writes a target file)";
+	if (c->untested)
+		notes[n++] = c->untested;
 	return notes;
 }
 
