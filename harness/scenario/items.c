@@ -150,10 +150,29 @@ static void fill_check(const struct scenario *s, const struct scenario_outcome *
 static const char *summary(const struct scenario_outcome *o, struct arena *a)
 {
 	const struct workload_state *w = &o->workload;
-	return arena_printf(a, "%llu clients, %llu published, %llu delivered, %llu reconnects; faults acted %llu times",
+	struct buf line CLEANUP(buf_fini) = {0};
+	buf_init(&line, ERR_TEXT_MAX);
+	figures_line(o->figures, &line);
+	return arena_printf(a, "%llu clients, %llu published, %llu delivered, %llu reconnects; faults acted %llu times%s%s",
 			    (unsigned long long)w->clients, (unsigned long long)w->published,
 			    (unsigned long long)w->delivered, (unsigned long long)w->reconnects,
-			    (unsigned long long)o->faults_hit);
+			    (unsigned long long)o->faults_hit, line.len ? "; " : "", buf_cstr(&line));
+}
+
+/* The figures of a scenario, beside the evidence of its findings. */
+static const char *write_figures(const struct scenario *s, const struct scenario_outcome *o, const char *folder,
+				 struct arena *a)
+{
+	struct buf b CLEANUP(buf_fini) = {0};
+	struct err ignored;
+	if (!folder)
+		return NULL;
+	const char *name = arena_printf(a, "evidence/%s.txt", s->name);
+	mkdir(arena_printf(a, "%s/evidence", folder), 0777);
+	buf_init(&b, EVIDENCE_FILE_MAX);
+	buf_printf(&b, "%s: %s\n%s\n\n", s->name, s->about, summary(o, a));
+	figures_print(o->figures, &b);
+	return file_write_atomic(arena_printf(a, "%s/%s", folder, name), buf_span(&b), &ignored) < 0 ? NULL : name;
 }
 
 void scenario_fill_items(const struct scenario *s, const struct scenario_outcome *o, const char *folder,
@@ -171,6 +190,7 @@ void scenario_fill_items(const struct scenario *s, const struct scenario_outcome
 	}
 	items[0].verdict = VERDICT_PASS;
 	items[0].seen = summary(o, a);
+	items[0].evidence = write_figures(s, o, folder, a);
 	items[0].duration_ms = o->duration_ms;
 	for (size_t i = 0; i < o->n_checks; i++) {
 		struct result_item *item = item_of(s, o->checks[i].row->id, items);

@@ -35,6 +35,7 @@ struct scenario_run {
 	struct workload *workload;
 	struct evidence evidence;
 	struct care_watch care;
+	struct figures *figures;
 	uint64_t ends;             /* of connections, as the clients saw them */
 	struct timer timer;
 	enum step step;
@@ -239,6 +240,7 @@ static void count(void *owner, const struct event *e)
 	struct scenario_run *run = owner;
 	run->outcome.faults_hit += e->kind == EVENT_FAULT && e->type == EVENT_INFO;
 	run->ends += e->kind == EVENT_END;
+	figures_event(run->figures, e);
 }
 
 static void finish(struct scenario_run *run)
@@ -329,6 +331,10 @@ static int make_history(struct scenario_run *run, const char *path, struct err *
 	int r = history_log_new(path, head, &run->history, e);
 	if (r < 0)
 		return r;
+	r = figures_new((uint32_t)(run->s->workload.subscribers + run->s->workload.publishers), &run->figures);
+	if (r < 0)
+		return err_set(e, -r, "out of memory");
+	run->outcome.figures = run->figures;
 	history_watch(run->history, on_check_event, run);
 	history_watch(run->history, count, run);
 	run->path = path ? strdup(path) : NULL;
@@ -414,6 +420,7 @@ void scenario_run_free(struct scenario_run *run)
 	weather_free(run->weather);
 	history_log_free(run->history);
 	check_set_free(run->checks);
+	figures_free(run->figures);
 	free(run->path);
 	free(run);
 }

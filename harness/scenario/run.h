@@ -3,6 +3,7 @@
  * One scenario against one deployment: the clients come, the phases pass, everything heals, the clients go, the checks
  * look back. Several may run at once on one loop when none of them touches what they share (scenario->alone).
  */
+#include "harness/scenario/figures.h"
 #include "harness/scenario/site.h"
 
 enum {
@@ -34,6 +35,7 @@ struct scenario_outcome {
 	size_t n_checks;
 	struct workload_state workload;
 	uint64_t events, faults_hit; /* events of the history; of them, what faults did */
+	const struct figures *figures;
 	double duration_ms;
 	const char *history;       /* path of the file of events, or NULL */
 };
