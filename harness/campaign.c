@@ -258,6 +258,14 @@ static int make_site(struct campaign *c, struct err *e)
 	return r == 0 ? 0 : r == -EHOSTUNREACH ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
+static bool any_can_run(const struct campaign *c)
+{
+	for (size_t i = 0; i < c->n_scenarios; i++)
+		if (!c->scenarios[i].lacks)
+			return true;
+	return false;
+}
+
 int campaign_init(struct campaign *c, struct err *e)
 {
 	if (!c->o.seed_given)
@@ -282,7 +290,9 @@ int campaign_init(struct campaign *c, struct err *e)
 		return r;
 	if (!c->scratch && make_folder(c->o.output, e) < 0)
 		return EXIT_USAGE;
-	return c->n_cases ? look(c, e) : 0;
+	if (c->n_cases)
+		return look(c, e);
+	return any_can_run(c) && site_reach(&c->site, e) < 0 ? EXIT_UNREACHABLE : 0;
 }
 
 void campaign_fini(struct campaign *c)

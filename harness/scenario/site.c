@@ -107,6 +107,62 @@ void site_fini(struct site *s)
 	s->alarms = NULL;
 }
 
+/* Whether anybody is there -------------------------------------------------------------------------------------- */
+
+struct reach {
+	struct loop *loop;
+	bool over;
+	int error;
+};
+
+static void reach_over(struct reach *r, int error)
+{
+	r->over = true;
+	r->error = error;
+	loop_stop(r->loop);
+}
+
+static void on_reach_open(void *owner)
+{
+	reach_over(owner, 0);
+}
+
+static void on_reach_data(void *owner, struct span data)
+{
+	(void)owner;
+	(void)data;
+}
+
+static void on_reach_eof(void *owner, bool clean)
+{
+	(void)owner;
+	(void)clean;
+}
+
+static void on_reach_error(void *owner, int error)
+{
+	reach_over(owner, error);
+}
+
+int site_reach(struct site *s, struct err *e)
+{
+	static const struct stream_events events = {
+		.on_open = on_reach_open, .on_data = on_reach_data, .on_eof = on_reach_eof, .on_error = on_reach_error};
+	const struct dial_options o = {.addresses = &s->door, .source = s->target->source, .tls = s->ways[0].tls,
+				       .server_name = s->ways[0].server_name};
+	struct reach r = {.loop = s->loop};
+	struct stream *stream = NULL;
+	int error = dial(s->loop, &o, &events, &r, &stream);
+	while (error == 0 && !r.over)
+		loop_run(s->loop);
+	error = error < 0 ? error : r.error;
+	if (error < 0)
+		err_set(e, -error, "%s cannot be tested: %s", s->target->url.text,
+			stream && error == -EPROTO ? stream_error_text(stream) : strerror(-error));
+	stream_free(stream);
+	return error;
+}
+
 void site_fault_site(struct site *s, struct fault_site *ret)
 {
 	*ret = (struct fault_site){.loop = s->loop, .guard = s->guard, .seed = s->seed, .peers = &s->peers};

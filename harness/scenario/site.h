@@ -33,6 +33,11 @@ struct site {
 int site_init(struct site *s, struct err *e);
 void site_fini(struct site *s);
 /*
+ * Connects to the front door once and closes again; blocks, on the loop, at most CONNECT_TIMEOUT_MS for each address.
+ * -ECONNREFUSED, -ETIMEDOUT, -EPROTO (TLS), ... with a sentence.
+ */
+int site_reach(struct site *s, struct err *e);
+/*
  * NULL when the scenario can run here, else why not: a clause for a skip, in the arena. No dialect, too few nodes, a
  * fault that this machine cannot make, ...
  */
