@@ -36,12 +36,13 @@ struct tally {
 
 /* --- caps --- */
 
-enum cap_when { CAP_ABORTED, CAP_UNDECIDED, CAP_MUST_FAIL };
+enum cap_when { CAP_ABORTED, CAP_UNDECIDED, CAP_MUST_FAIL, CAP_CHECK_FAIL };
 
 /*
  * What holds a grade down however good the score is, hardest first. CAP_MUST_FAIL: a fail of level MUST in `group` (or
- * a group below it) or proving RFC section `rfc`; both NULL: anywhere. CAP_UNDECIDED: more than half of the cases ended
- * without pass, warn or fail.
+ * a group below it) or proving RFC section `rfc`; both NULL: anywhere. CAP_CHECK_FAIL: of a check whose id begins so,
+ * in whatever scenario. CAP_UNDECIDED: more than half of the cases ended without pass, warn or fail; what a contract does
+ * not promise and a scenario did not put to the test is not counted.
  */
 static const struct cap_rule {
 	const char *letter;
@@ -56,6 +57,9 @@ static const struct cap_rule {
 	 "text is not checked as UTF-8, so the application receives octets that it cannot trust"},
 	{"C", CAP_MUST_FAIL, "close", "6455 7.1.1",
 	 "the closing handshake is broken, so a peer cannot tell a loss from an end"},
+	{"C", CAP_CHECK_FAIL, "delivery.", NULL, "messages that were promised are lost, repeated, damaged or somebody else's"},
+	{"C", CAP_CHECK_FAIL, "resume.", NULL, "a client that comes back cannot trust what it is told about what it missed"},
+	{"C", CAP_CHECK_FAIL, "close.logged", NULL, "close codes are not logged truly, so nobody can tell why clients leave"},
 	{"C", CAP_UNDECIDED, NULL, NULL, "more than half of the cases could not be decided"},
 	{"B", CAP_MUST_FAIL, NULL, NULL, "at least one MUST is broken"},
 };
@@ -80,15 +84,42 @@ static bool cap_must_fail(const struct cap_rule *rule, const struct result *r)
 	return false;
 }
 
+static bool is_check(const struct result_item *item)
+{
+	return item->kind && strcmp(item->kind, "check") == 0;
+}
+
+/* A check's id is SCENARIO/CHECK. */
+static bool cap_check_fail(const struct cap_rule *rule, const struct result *r)
+{
+	for (size_t i = 0; i < r->n_items; i++) {
+		const char *slash = strchr(r->items[i].id, '/');
+		if (is_check(&r->items[i]) && r->items[i].verdict == VERDICT_FAIL && slash &&
+		    strncmp(slash + 1, rule->group, strlen(rule->group)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t to_be_decided(const struct result *r)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_items; i++)
+		n += !is_check(&r->items[i]) || r->items[i].verdict != VERDICT_SKIP;
+	return n;
+}
+
 static bool cap_applies(const struct cap_rule *rule, const struct result *r, const struct tally *t)
 {
 	switch (rule->when) {
 	case CAP_ABORTED:
 		return r->abort_reason != NULL;
 	case CAP_UNDECIDED:
-		return t->decided < r->n_items - t->decided;
+		return t->decided < to_be_decided(r) - t->decided;
 	case CAP_MUST_FAIL:
 		return cap_must_fail(rule, r);
+	case CAP_CHECK_FAIL:
+		return cap_check_fail(rule, r);
 	}
 	return false;
 }

@@ -55,7 +55,7 @@ struct result_cap {
 	const char *letter, *why;
 };
 
-enum { RESULT_CAPS_MAX = 8 };
+enum { RESULT_CAPS_MAX = 12 };
 
 struct result {
 	const char *tool;          /* version */

@@ -40,6 +40,10 @@ static struct result_item item_of(char code)
 	case 'o': item.verdict = VERDICT_FAIL; item.group = "utf8ish"; item.level = "SHOULD"; break;
 	case 'i': item.verdict = VERDICT_INCONCLUSIVE; break;
 	case '-': item.verdict = VERDICT_SKIP; break;
+	case 'n': item.verdict = VERDICT_SKIP; item.kind = "check"; break;
+	case 'l': item.verdict = VERDICT_FAIL; item.kind = "check"; item.id = "black-hole/delivery.lost"; break;
+	case 'b': item.verdict = VERDICT_FAIL; item.kind = "check"; item.id = "black-hole/backpressure.bounded"; break;
+	case 'd': item.verdict = VERDICT_FAIL; item.id = "mine/delivery.lost"; break;
 	case 'e': item.verdict = VERDICT_ERROR; break;
 	default: fail_msg("no such code: %c", code);
 	}
@@ -142,6 +146,10 @@ static void test_grade(void **state)
 		{"p4i5", NULL, 'C', 100, 1, 'C'},
 		{"p5i5", NULL, 'A', 100, 0, 0},
 		{"p99e", "gone", 'D', 100, 1, 'D'},
+		{"p99l", NULL, 'C', 99, 2, 'C'},      /* a check that decides what the grade may be */
+		{"p99b", NULL, 'B', 99, 1, 'B'},      /* one that does not */
+		{"p99d", NULL, 'B', 99, 1, 'B'},      /* a case of that name */
+		{"p4n9", NULL, 'A', 100, 0, 0},       /* what is not promised is not undecided */
 		{"-3", NULL, 0, 0, 0, 0},
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
