@@ -54,8 +54,8 @@ int scenario_plan_items(const struct scenario *s, struct arena *a, struct result
 void scenario_leave_items(const struct scenario *s, enum verdict verdict, const char *why, struct result_item *items)
 {
 	for (size_t i = 0; i < scenario_items(s); i++) {
-		items[i].verdict = verdict;
-		items[i].seen = why;
+		items[i].verdict = i ? VERDICT_SKIP : verdict;
+		items[i].seen = i && verdict != VERDICT_SKIP ? "the scenario did not run to its end" : why;
 		items[i].required = i ? items[i].required : "";
 	}
 }
@@ -179,8 +179,8 @@ void scenario_fill_items(const struct scenario *s, const struct scenario_outcome
 			 const char *replay, struct arena *a, struct result_item *items)
 {
 	static const enum verdict verdicts[] = {
-		[SCENARIO_RAN] = VERDICT_PASS, [SCENARIO_NOT_OPENED] = VERDICT_INCONCLUSIVE,
-		[SCENARIO_NOT_DRIVEN] = VERDICT_INCONCLUSIVE, [SCENARIO_GUARDED] = VERDICT_ERROR, [SCENARIO_STOPPED] = VERDICT_ERROR,
+		[SCENARIO_RAN] = VERDICT_PASS, [SCENARIO_NOT_OPENED] = VERDICT_ERROR,
+		[SCENARIO_NOT_DRIVEN] = VERDICT_ERROR, [SCENARIO_GUARDED] = VERDICT_ERROR, [SCENARIO_STOPPED] = VERDICT_ERROR,
 		[SCENARIO_ERROR] = VERDICT_ERROR,
 	};
 	if (o->end != SCENARIO_RAN) {

@@ -10,7 +10,7 @@ size_t scenario_items(const struct scenario *s);
  * live in the arena. -ENOMEM.
  */
 int scenario_plan_items(const struct scenario *s, struct arena *a, struct result_item *items);
-/* It was not run because of what it lacks, or for another reason: each item is of this verdict and says why. */
+/* It did not run, or not to its end: its own item is of this verdict and says why, those of its checks are skips. */
 void scenario_leave_items(const struct scenario *s, enum verdict verdict, const char *why, struct result_item *items);
 /* The findings of one check with their evidence, as a text for people. */
 void scenario_print_findings(const struct check_result *r, struct buf *b);

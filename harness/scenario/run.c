@@ -96,8 +96,9 @@ static void not_opened(struct scenario_run *run, const struct workload_state *w)
 {
 	char why[ERR_TEXT_MAX];
 	snprintf(why, sizeof(why), "before anything was hurt only %llu of %llu clients could connect, and %llu of %llu "
-		 "subscriptions were confirmed", (unsigned long long)w->up, (unsigned long long)w->clients,
-		 (unsigned long long)w->subscribed, (unsigned long long)w->wanted);
+		 "subscriptions were confirmed%s%s", (unsigned long long)w->up, (unsigned long long)w->clients,
+		 (unsigned long long)w->subscribed, (unsigned long long)w->wanted, run->refusal[0] ? "; the last refusal: " : "",
+		 run->refusal);
 	end_as(run, SCENARIO_NOT_OPENED, why);
 	begin_close(run);
 }

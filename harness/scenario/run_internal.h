@@ -38,6 +38,7 @@ struct scenario_run {
 	uint64_t began_us, step_began_us, deadline_us; /* of clock_now_us() */
 	char *path;
 	char why[ERR_TEXT_MAX];
+	char refusal[ERR_TEXT_MAX / 2]; /* the last one of a connection or subscription; "": none */
 	struct scenario_outcome outcome;
 };
 

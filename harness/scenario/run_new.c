@@ -1,4 +1,5 @@
 /* Putting a run together: its history and who watches it, checks, weather, clients, evidence. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -6,12 +7,21 @@
 #include "harness/base/clock.h"
 #include "harness/scenario/run_internal.h"
 
+/* Why nobody came, should nobody come. */
+static void note_refusal(struct scenario_run *run, const struct event *e)
+{
+	bool refused = (e->kind == EVENT_CONNECT || e->kind == EVENT_SUBSCRIBE) && (e->type == EVENT_FAIL || e->type == EVENT_INFO);
+	if (run->step == STEP_OPEN && refused && e->text)
+		snprintf(run->refusal, sizeof(run->refusal), "%s", e->text);
+}
+
 static void count(void *owner, const struct event *e)
 {
 	struct scenario_run *run = owner;
 	run->outcome.faults_hit += e->kind == EVENT_FAULT && e->type == EVENT_INFO;
 	run->ends += e->kind == EVENT_END;
 	figures_event(run->figures, e);
+	note_refusal(run, e);
 }
 
 static void on_check_event(void *owner, const struct event *e)

@@ -129,6 +129,11 @@ static void items_are_planned(void **state)
 		assert_int_equal(items[i].verdict, VERDICT_SKIP);
 		assert_string_equal(items[i].seen, "no dialect");
 	}
+	scenario_leave_items(&s, VERDICT_ERROR, "nobody came", items);
+	assert_int_equal(items[0].verdict, VERDICT_ERROR);
+	assert_string_equal(items[0].seen, "nobody came");
+	for (size_t i = 1; i < n; i++)
+		assert_int_equal(items[i].verdict, VERDICT_SKIP);
 	s.lacks = "no dialect";
 	assert_int_equal(scenario_items(&s), 1);
 	arena_fini(&a);
