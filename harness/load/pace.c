@@ -43,8 +43,11 @@ static void on_lag(void *owner)
 	struct workload *w = owner;
 	uint64_t now_us = clock_now_us();
 	struct event e = {.kind = EVENT_LAG, .type = EVENT_OK};
-	if (now_us > w->lag_expected_us + WORKLOAD_LAG_MS * 1000) {
-		e.value = (double)(now_us - w->lag_expected_us) / 1000;
+	uint64_t late_us = now_us > w->lag_expected_us ? now_us - w->lag_expected_us : 0;
+	uint64_t behind_us = w->adapter ? adapter_behind_us(w->adapter, now_us) : 0;
+	if (late_us > WORKLOAD_LAG_MS * 1000 || behind_us > WORKLOAD_LAG_MS * 1000) {
+		e.value = (double)(late_us > behind_us ? late_us : behind_us) / 1000;
+		e.note = late_us > behind_us ? NULL : "the adapter is behind";
 		workload_tell(w, &e);
 	}
 	w->lag_expected_us = now_us + LAG_PERIOD_MS * 1000;

@@ -173,6 +173,16 @@ static double connections(const struct scenario_run *run, const struct workload_
 	return (double)w->up;
 }
 
+/* What is still coming is not lost: a slow machine needs longer. */
+static bool still_coming(struct scenario_run *run, const struct workload_state *w, uint64_t now)
+{
+	if (w->delivered != run->delivered)
+		run->delivered_us = now;
+	run->delivered = w->delivered;
+	return run->step == STEP_SETTLE && now < run->delivered_us + SCENARIO_QUIET_MS * 1000ull &&
+	       now < run->step_began_us + SCENARIO_SETTLE_MAX_MS * 1000ull;
+}
+
 static void on_look(void *owner)
 {
 	struct scenario_run *run = owner;
@@ -186,6 +196,8 @@ static void on_look(void *owner)
 	}
 	if (is_well(run, &w))
 		return next(run, &w, true);
+	if (still_coming(run, &w, now) && now + SCENARIO_LOOK_MS * 1000 >= run->deadline_us)
+		run->deadline_us = now + SCENARIO_LOOK_MS * 2000;
 	if (now >= run->deadline_us)
 		return next(run, &w, false);
 	uint64_t left_ms = (run->deadline_us - now + 999) / 1000;

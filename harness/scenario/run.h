@@ -10,7 +10,9 @@ enum {
 	SCENARIO_OPEN_MS = 30000,     /* for everybody to be connected and subscribed, beyond what open_rate takes */
 	SCENARIO_HEAL_MS = 30000,     /* of a scenario that has no heal phase of its own */
 	SCENARIO_STEADY_MS = 1000,    /* publishing goes on this long after everybody is back, then it ends */
-	SCENARIO_SETTLE_MS = 10000,   /* for the last messages to arrive */
+	SCENARIO_SETTLE_MS = 10000,   /* for the last messages to arrive; longer while they do: */
+	SCENARIO_QUIET_MS = 2000,     /* none has come for so long */
+	SCENARIO_SETTLE_MAX_MS = 60000,
 	SCENARIO_CLOSE_MS = 6000,     /* for the closing handshakes */
 	SCENARIO_LOG_MS = 3000,       /* for the log to tell of every connection's end */
 	SCENARIO_LOG_LAST_MS = 250,   /* and a little longer, for what else it says */

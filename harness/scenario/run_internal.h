@@ -31,6 +31,7 @@ struct scenario_run {
 	struct care_watch care;
 	struct figures *figures;
 	uint64_t ends;             /* of connections, as the clients saw them */
+	uint64_t delivered, delivered_us; /* so far, and when the last one came: of clock_now_us() */
 	struct timer timer;
 	enum step step;
 	size_t phase;              /* of s->phases */

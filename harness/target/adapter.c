@@ -20,7 +20,7 @@
 #include "harness/net/watch.h"
 #include "harness/target/process.h"
 
-enum { ARGS_MAX = 32, PATH_MAX_ = 512, CHUNK = 64 << 10 };
+enum { ARGS_MAX = 32, PATH_MAX_ = 512, CHUNK = 256 << 10, PIPE_SIZE = 1 << 20 };
 
 struct adapter_link {
 	struct adapter *adapter;
@@ -37,6 +37,9 @@ struct adapter {
 	struct watch in, out;           /* its input, while something waits for it; its output */
 	int in_fd;                      /* -1: gone */
 	struct buf unread, line;
+	size_t read_already;            /* octets at the beginning of `unread` */
+	uint64_t asked, answered;       /* lines */
+	uint64_t probe, probe_us;       /* one of them, until it is answered: when it was asked; 0: none */
 	struct adapter_link **links;    /* by number - 1 */
 	size_t n_links, cap_links, first_free;
 };
@@ -105,6 +108,8 @@ static void link_done(struct adapter_link *link)
 	struct adapter *a = link->adapter;
 	if (link->waiting)
 		link->waiting--;
+	if (++a->answered >= a->probe)
+		a->probe_us = 0;
 	if (!link->closed || link->waiting)
 		return;
 	size_t at = link->number - 1;
@@ -180,13 +185,17 @@ static void on_output(void *owner)
 /* Writes what it takes. */
 static int flush(struct adapter *a)
 {
-	while (a->unread.len) {
-		ssize_t sent = write(a->in_fd, a->unread.p, a->unread.len);
+	while (a->unread.len > a->read_already) {
+		ssize_t sent = write(a->in_fd, a->unread.p + a->read_already, a->unread.len - a->read_already);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0)
 			return errno == EAGAIN ? 0 : -errno;
-		buf_consume(&a->unread, (size_t)sent);
+		a->read_already += (size_t)sent;
+		if (a->read_already * 2 < a->unread.len)
+			continue; /* so that each octet is moved once at most */
+		buf_consume(&a->unread, a->read_already);
+		a->read_already = 0;
 	}
 	return 0;
 }
@@ -212,6 +221,11 @@ static int ask(struct adapter_link *link, json_t *line)
 		return r;
 	}
 	link->waiting++;
+	a->asked++;
+	if (!a->probe_us) {
+		a->probe = a->asked;
+		a->probe_us = clock_now_us();
+	}
 	/* Its end is told from the loop. */
 	flush(a);
 	if (a->unread.len && !a->in.handle)
@@ -238,6 +252,11 @@ int adapter_say(struct adapter_link *link, struct span message)
 		return -EINVAL;
 	json_t *line = json_pack("{s:I, s:o}", "connection", (json_int_t)link->number, "say", said);
 	return line ? ask(link, line) : -ENOMEM;
+}
+
+uint64_t adapter_behind_us(const struct adapter *a, uint64_t now_us)
+{
+	return a->probe_us && now_us > a->probe_us ? now_us - a->probe_us : 0;
 }
 
 static int grow(struct adapter *a)
@@ -318,6 +337,8 @@ static int spawn(struct adapter *a, const struct opt_strings *command, struct er
 	a->in_fd = in[1];
 	fcntl(in[1], F_SETFL, O_NONBLOCK);
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
+	fcntl(in[1], F_SETPIPE_SZ, PIPE_SIZE); /* fewer turns between the two processes; without it they are only slower */
+	fcntl(out[0], F_SETPIPE_SZ, PIPE_SIZE);
 	int r = watch_start(&a->out, a->loop, out[0], false, on_output, a);
 	if (a->pid < 0)
 		return err_set(e, why, "%s cannot be started: %s", argv[0], strerror(why));

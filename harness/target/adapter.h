@@ -51,5 +51,7 @@ int adapter_open(struct adapter *a, const struct adapter_events *events, void *o
 int adapter_message(struct adapter_link *link, struct span message, bool binary);
 /* message: of the session's `say`, a JSON text. */
 int adapter_say(struct adapter_link *link, struct span message);
+/* How long something that it was told has been waiting for its answer: about as far as it is behind. */
+uint64_t adapter_behind_us(const struct adapter *a, uint64_t now_us);
 /* No callback comes any more. From inside one, too. NULL is fine. */
 void adapter_close(struct adapter_link *link);

@@ -180,6 +180,12 @@ static void begin_at(struct session_position *p, const struct template_values *v
 		p->seq = values->v[NAME_NEWEST].number;
 }
 
+static bool is_other_epoch(const struct session_position *p, const struct template_values *values)
+{
+	return template_has(values, NAME_EPOCH) && p->epoch.set &&
+	       !span_eq(buf_span(&p->epoch.text), values->v[NAME_EPOCH].text);
+}
+
 /* n: what the answer said; values: of the answer, NULL when there was none. */
 void session_channel_confirm(struct session *s, struct session_channel *ch, struct session_news *n,
 			     const struct template_values *values)
@@ -188,7 +194,7 @@ void session_channel_confirm(struct session *s, struct session_channel *ch, stru
 	bool goes_on = ch->resuming || (s->resuming && ch->was);
 	if (n->recovered == RECOVERED_UNTOLD && s->resuming && ch->was)
 		n->recovered = s->recovered;
-	if (values && (!goes_on || n->recovered == RECOVERED_NO))
+	if (values && (!goes_on || n->recovered == RECOVERED_NO || is_other_epoch(p, values)))
 		begin_at(p, values);
 	ch->replay_to = 0;
 	if (goes_on && n->recovered == RECOVERED_YES && values && template_has(values, NAME_NEWEST))

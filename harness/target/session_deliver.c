@@ -59,6 +59,8 @@ static void deliver_one(struct session_heard *h, const struct template_values *v
 	if (ch) {
 		n.replay |= n.seq && n.seq <= ch->replay_to;
 		advance(s, ch, values);
+		if (n.epoch.len == 0) /* told once, with the subscription */
+			n.epoch = buf_span(&session_position_of(s, ch)->epoch.text);
 	}
 	uint32_t number = n.channel;
 	if (!repeated)

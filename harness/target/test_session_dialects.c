@@ -41,6 +41,32 @@ static void sessions_of_a_connection(void **state)
 	expect("subscribed 7 ok lost\n");
 }
 
+/* The epoch is told once, with the subscription: it is that of every message behind it, until another one is told. */
+static void epochs_of_a_subscription(void **state)
+{
+	static const struct {
+		const char *answer, *expected;
+	} rows[] = {
+		{"{\"id\":2,\"subscribe\":{\"epoch\":\"E\",\"offset\":3}}", "subscribed 7 ok seq=3 epoch=E\nmessage 7 seq=4 epoch=E data=x\n"},
+		{"{\"id\":4,\"subscribe\":{\"epoch\":\"F\",\"offset\":0,\"was_recovering\":true}}",
+		 "subscribed 7 ok lost epoch=F\nmessage 7 seq=4 epoch=F data=x\n"},
+		{"{\"id\":6,\"subscribe\":{\"epoch\":\"G\"}}", "subscribed 7 ok epoch=G\nmessage 7 seq=4 epoch=G data=x\n"},
+	};
+	(void)state;
+	begin("centrifugo");
+	session_subscribe(s, 7, "c");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		session_closed(s, 1006);
+		request("/", "/", false);
+		session_open(s, 0);
+		hear("{\"id\":1,\"connect\":{\"client\":\"me\"}}");
+		log_.len = 0;
+		hear(rows[i].answer);
+		hear("{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{\"text\":\"x\"},\"offset\":4}}}");
+		expect(rows[i].expected);
+	}
+}
+
 static void webpubsub(void **state)
 {
 	(void)state;
@@ -163,7 +189,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(sessions_of_a_connection), TEST(webpubsub), TEST(streams), TEST(stream_resumes_by_header),
+		TEST(sessions_of_a_connection), TEST(epochs_of_a_subscription), TEST(webpubsub), TEST(streams), TEST(stream_resumes_by_header),
 		TEST(heartbeats_and_codes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
