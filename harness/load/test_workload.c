@@ -76,6 +76,9 @@ static void resets(void **state)
 	assert_int_equal(end->code, 1006);
 	assert_string_equal(end->note, "RST");
 	assert_false(end->clean);
+	const struct event *asked;
+	for (size_t i = 0; (asked = rig_last(&r, EVENT_SUBSCRIBE, EVENT_INVOKE, i)); i++)
+		assert_int_equal(asked->resumes, asked->connection > 1);
 	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_INFO), 0);
 	assert_int_equal(rig_count(&r, EVENT_PUBLISH, EVENT_FAIL), 0);
 	rig_fini(&r);

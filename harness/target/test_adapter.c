@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "harness/base/buf.h"
+#include "harness/base/clock.h"
 #include "harness/target/adapter.h"
 
 enum { HANG_MS = 30000, LINKS = 3 };
@@ -140,9 +141,11 @@ static void waits_for_a_slow_one(void **state)
 				  "    print('{\"connection\":1,\"done\":true}')\n");
 	(void)state;
 	memset(octets, 'x', sizeof(octets));
+	assert_int_equal(adapter_behind_us(a, UINT64_MAX), 0);
 	assert_int_equal(adapter_open(a, &events, a_name, &link), 0);
 	for (size_t i = 0; i < 4; i++)
 		assert_int_equal(adapter_message(link, span_of(octets, sizeof(octets)), true), 0);
+	assert_true(adapter_behind_us(a, clock_now_us() + 1000000) >= 1000000);
 	run_until(4);
 	assert_string_equal(buf_cstr(&log_), "a heard 1398104\na heard 1398104\na heard 1398104\na heard 1398104\n");
 	adapter_close(link);
