@@ -131,7 +131,7 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 {
 	unsigned situation = 0;
 	bool moved = sub->old_connection != sub->connection;
-	if (!check_contract(run)->numbered && track_got_nothing(sub->client))
+	if (track_is_nowhere(check_track(run), sub->client))
 		situation |= RESUME_EMPTY;
 	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
 		situation |= RESUME_ZERO;
@@ -231,8 +231,7 @@ static void on_connected(struct check_run *run, const struct event *e)
 	struct takeover *k = slots_get(&s->takeovers, e->client, sizeof(*k));
 	if (!k || c->connections < 2 || e->recovered == RECOVERED_UNTOLD)
 		return;
-	bool empty = !check_contract(run)->numbered && track_got_nothing(c);
-	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (empty ? RESUME_EMPTY : 0);
+	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (track_is_nowhere(t, c) ? RESUME_EMPTY : 0);
 	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = check_contract(run)->resume_window_ms;
 	if (!c->old_end_us)
 		situation |= RESUME_STALE;
@@ -245,6 +244,11 @@ static void on_connected(struct check_run *run, const struct event *e)
 	k->recoveries += yes;
 	if (yes && !c->old_end_us)
 		*k = (struct takeover){c->old_connection, e->at_us, k->recoveries, false};
+}
+
+static const char *claim(const struct track_sub *sub)
+{
+	return sub->recovered == RECOVERED_YES ? "was told recovered on" : "resumed";
 }
 
 /* A number came while a replay is due. */
@@ -267,8 +271,8 @@ static void on_number(struct check_run *run, struct replay *r, const struct even
 	if (gap) {
 		r->on = false;
 		check_fail(run, r->beyond ? EDGE : SEQUENCE, e,
-			   "client %u was told recovered on channel %u, and got number %llu where number %llu was due of %llu",
-			   e->client, e->channel, (unsigned long long)e->seq, (unsigned long long)r->next,
+			   "client %u %s channel %u, and got number %llu where number %llu was due of %llu",
+			   e->client, claim(check_track(run)->sub), e->channel, (unsigned long long)e->seq, (unsigned long long)r->next,
 			   (unsigned long long)r->newest);
 		return;
 	}
@@ -289,8 +293,8 @@ static void on_due(struct check_run *run, const struct event *e)
 		for (uint64_t i = gap.first; i <= gap.last; i++)
 			if (ranges_has(&t->stream->ok, i)) {
 				check_fail(run, SEQUENCE, e,
-					   "client %u was told recovered on channel %u, and got message %llu of publisher %u before "
-					   "message %llu, which it had missed", e->client, e->channel,
+					   "client %u %s channel %u, and got message %llu of publisher %u before message %llu, which "
+					   "it had missed", e->client, claim(t->sub), e->channel,
 					   (unsigned long long)e->index, e->publisher, (unsigned long long)i);
 				due->range.last = 0;
 				return;
@@ -345,7 +349,7 @@ static void finish(struct check_run *run, struct track_sub *sub, const struct ev
 	r->on = false;
 	if (sub->client->tampered != r->connection)
 		check_fail_of(run, r->beyond ? EDGE : SEQUENCE, at, sub->client->number, sub->channel->number,
-			      "client %u was told recovered on channel %u, and never got number %llu of %llu", sub->client->number,
+			      "client %u %s channel %u, and never got number %llu of %llu", sub->client->number, claim(sub),
 			      sub->channel->number, (unsigned long long)r->next, (unsigned long long)r->newest);
 }
 

@@ -368,8 +368,10 @@ void track_event(struct track *t, const struct event *e)
 	}
 }
 
-bool track_got_nothing(const struct track_client *c)
+bool track_is_nowhere(const struct track *t, const struct track_client *c)
 {
+	if (t->contract->numbered)
+		return false;
 	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
 		for (const struct track_pair *p = s->pairs; p; p = p->next)
 			if (p->top)

@@ -146,8 +146,8 @@ static inline bool track_live(const struct track_sub *s)
 }
 /* The subscription's pair with a stream of its channel, made if need be. NULL without memory. */
 struct track_pair *track_pair(struct track *t, struct track_sub *s, struct track_stream *stream);
-/* No message has come to any of its subscriptions: it has no position that comes with messages. */
-bool track_got_nothing(const struct track_client *c);
+/* It has no position: without numbers it comes with a message, and none has come to any of its subscriptions. */
+bool track_is_nowhere(const struct track *t, const struct track_client *c);
 /* The contract promises that what this confirmation's absence missed is still there. */
 bool track_promised(const struct track *t, const struct track_sub *s);
 /*
