@@ -42,7 +42,7 @@ struct session_news {
 	bool unsure;               /* a refusal that may have been done all the same: the outcome is unknown */
 	enum recovered recovered;
 	uint64_t seq;              /* of a message or publish; of `subscribed` and `moved`: the newest */
-	struct span epoch;
+	struct span epoch;         /* of a message that tells none: that of its subscription */
 	struct span data;          /* of a message: as it was published */
 	bool replay;
 	const char *code, *reason; /* of a refusal or an error the target told */

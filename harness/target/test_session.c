@@ -152,7 +152,7 @@ static void callbacks_may_do_anything(void **state)
 	inside = end_now;
 	hear("{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{\"text\":\"a\"},\"offset\":1}}}\n"
 	     "{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{\"text\":\"b\"},\"offset\":2}}}");
-	expect("message 7 seq=1 data=a\nsay {\"id\":3,\"connect\":{\"token\":\"\"}}\n");
+	expect("message 7 seq=1 epoch=E data=a\nsay {\"id\":3,\"connect\":{\"token\":\"\"}}\n");
 	hear("{\"id\":3,\"connect\":{\"client\":\"x\"}}");
 	expect("ready 0 ok\nsay {\"id\":4,\"subscribe\":{\"channel\":\"c\",\"recoverable\":true,\"positioned\":true,"
 	       "\"recover\":true,\"epoch\":\"E\",\"offset\":1}}\n");
