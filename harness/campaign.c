@@ -13,6 +13,7 @@
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 #include "reference_target.h"
+#include "harness/readiness/items.h"
 #include "harness/run/probe.h"
 #include "suites/suites.h"
 
@@ -115,19 +116,22 @@ static int load_target(struct campaign *c, struct err *e)
 	if (strcmp(name, "reference") == 0) {
 		if (!c->o.dry_run)
 			return start_reference(c, e) < 0 ? EXIT_OURS : 0;
+		c->embedded = true;
 		set_places(&(struct process){.port = 1});
 		return target_load_text(span_of(reference_target, sizeof(reference_target) - 1), "reference", &c->arena, &c->target, e) < 0 ? EXIT_OURS : 0;
 	}
 	return target_load(name, &c->arena, &c->target, e) < 0 ? EXIT_USAGE : 0;
 }
 
-/* A case, a scenario, or SCENARIO/CHECK. */
+/* A case, a scenario, SCENARIO/CHECK, or readiness/CHECK. */
 static bool is_known(const char *id)
 {
 	const char *slash = strchr(id, '/');
 	size_t len = slash ? (size_t)(slash - id) : strlen(id);
 	if (suite_find_case(id))
 		return true;
+	if (slash && len == strlen(READINESS_SUITE) && memcmp(id, READINESS_SUITE, len) == 0)
+		return dialogue_row_find(slash + 1);
 	for (size_t i = 0; i < scenario_builtins_len; i++)
 		if (strlen(scenario_builtins[i].name) == len && memcmp(scenario_builtins[i].name, id, len) == 0)
 			return !slash || check_row_find(slash + 1);
@@ -218,10 +222,15 @@ static void set_up(struct campaign *c)
 	c->env.timeout_ms = timeout ? (uint32_t)timeout : CASE_TIMEOUT_MS;
 }
 
+static bool named_something(const struct campaign *c)
+{
+	return c->o.suites.len || c->o.files.len || c->o.cases.len;
+}
+
 /* Certify takes what the target allows: without a dialect nobody can subscribe. Who names the suite is told so. */
 static void leave_out_scenarios(struct campaign *c)
 {
-	if (!c->target.dialect && !c->o.suites.len && !c->o.files.len && !c->o.cases.len)
+	if (!c->target.dialect && !named_something(c))
 		c->n_scenarios = 0;
 }
 
@@ -247,7 +256,7 @@ static int make_loop(struct campaign *c, struct err *e)
 
 static int make_site(struct campaign *c, struct err *e)
 {
-	if (!c->n_scenarios)
+	if (!c->n_scenarios && !c->n_dialogues)
 		return 0;
 	c->site = (struct site){.loop = &c->loop, .arena = &c->arena, .target = &c->target, .guard = c->guard,
 				.tls = c->env.tls, .seed = c->o.seed, .dry = c->o.dry_run,
@@ -255,6 +264,8 @@ static int make_site(struct campaign *c, struct err *e)
 	int r = site_init(&c->site, e);
 	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++)
 		c->scenarios[i].lacks = site_lacks(&c->site, &c->scenarios[i]);
+	if (r == 0 && !c->embedded && !named_something(c) && !campaign_readiness_wanted(c))
+		c->n_dialogues = 0;
 	return r == 0 ? 0 : r == -EHOSTUNREACH ? EXIT_UNREACHABLE : EXIT_USAGE;
 }
 
@@ -364,6 +375,8 @@ int campaign_run(struct campaign *c, struct err *e)
 	int exit_code = run_cases(c, &view, e);
 	if (exit_code == 0)
 		exit_code = c->runner.abort_reason || c->runner.stopped ? 0 : campaign_scenarios_run(&view, e);
+	if (exit_code == 0 && !c->runner.abort_reason && !c->runner.stopped)
+		exit_code = campaign_readiness_run(&view, e);
 	if (exit_code == 0)
 		exit_code = campaign_report(&view, e);
 	runner_fini(&c->runner);

@@ -4,6 +4,7 @@
  * run and replay are thin layers over it.
  */
 #include "harness/run/runner.h"
+#include "harness/readiness/dialogue.h"
 #include "harness/scenario/run.h"
 #include "harness/target/process.h"
 
@@ -38,11 +39,13 @@ struct campaign {
 	size_t n_cases;
 	struct scenario *scenarios;
 	size_t n_scenarios;
-	size_t n_items;            /* of the result: cases, then those of each scenario */
+	const struct dialogue_row **dialogues; /* of the suite `readiness` */
+	size_t n_dialogues;
+	size_t n_items;            /* of the result: cases, then those of each scenario, then dialogues */
 	const char *untested;      /* a remark: checks that no scenario put to the test; NULL: none */
 	const char *guarded;       /* why the target file's guard stopped the run, or NULL */
 	struct guard *guard;       /* when a scenario touches what is outside of us */
-	struct site site;          /* of the scenarios */
+	struct site site;          /* of scenarios and dialogues */
 	struct runner runner;
 	struct result result;      /* valid after campaign_run */
 	const char *command;       /* for the result */

@@ -28,6 +28,11 @@ const char *campaign_view_replay(struct campaign_view *v, const char *id);
 int campaign_scenarios_run(struct campaign_view *v, struct err *e);
 /* What a dry run says of them. */
 void campaign_scenarios_dry_run(struct campaign *c);
+/* Runs the dialogues of readiness, after the scenarios. 0, or an exit code with a sentence. */
+int campaign_readiness_run(struct campaign_view *v, struct err *e);
+/* The target file tells something that one of them asks for, so that a run of everything has them, too. */
+bool campaign_readiness_wanted(const struct campaign *c);
+void campaign_readiness_dry_run(struct campaign *c);
 /* Writes all reports, prints the text. The exit code. */
 int campaign_report(struct campaign_view *v, struct err *e);
 /* Every case is an error that says why; reports are written, nothing is printed. */

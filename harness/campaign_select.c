@@ -5,6 +5,7 @@
 #include "harness/base/glob.h"
 #include "harness/base/near.h"
 #include "harness/campaign.h"
+#include "harness/readiness/items.h"
 #include "harness/scenario/items.h"
 #include "suites/suites.h"
 
@@ -19,13 +20,15 @@ struct selection {
 
 /* Suites ------------------------------------------------------------------------------------------------------- */
 
-/* The i-th suite's name: those of the cases, then those of the scenarios; NULL past the end. A name may come twice. */
+/* The i-th suite's name: those of the cases, those of the scenarios, the dialogues'; NULL past the end. A name may come twice. */
 static const char *suite_name(size_t i)
 {
 	if (i < case_tables_len)
 		return case_tables[i].suite;
 	i -= case_tables_len;
-	return i < scenario_builtins_len ? scenario_builtins[i].suite : NULL;
+	if (i < scenario_builtins_len)
+		return scenario_builtins[i].suite;
+	return i == scenario_builtins_len ? READINESS_SUITE : NULL;
 }
 
 static int check_suite(const char *name, struct err *e)
@@ -155,6 +158,25 @@ static int select_scenarios(struct selection *s, struct err *e)
 	return r;
 }
 
+/* Dialogues ---------------------------------------------------------------------------------------------------- */
+
+static int select_dialogues(struct selection *s, struct err *e)
+{
+	struct campaign *c = s->c;
+	c->dialogues = arena_alloc(&c->arena, dialogue_rows_len * sizeof(struct dialogue_row *));
+	for (size_t i = 0; c->dialogues && i < dialogue_rows_len; i++) {
+		const char *id = arena_printf(&c->arena, READINESS_SUITE "/%s", dialogue_rows[i]->check);
+		if (!id)
+			return err_set(e, ENOMEM, "out of memory");
+		bool in = c->o.cases.len == 0 || matches(&c->o.cases, id, s->used);
+		bool out = matches(&c->o.skips, id, s->used_skip);
+		know(s, id);
+		if (wanted_suite(&c->o, READINESS_SUITE) && in && !out)
+			c->dialogues[c->n_dialogues++] = dialogue_rows[i];
+	}
+	return c->dialogues ? 0 : err_set(e, ENOMEM, "out of memory");
+}
+
 static int twice(const struct campaign *c, struct err *e)
 {
 	for (size_t i = 0; i < c->n_scenarios; i++)
@@ -179,6 +201,8 @@ int campaign_select(struct campaign *c, struct err *e)
 	if (r == 0)
 		r = select_scenarios(&s, e);
 	if (r == 0)
+		r = select_dialogues(&s, e);
+	if (r == 0)
 		r = unused_pattern(&s, &c->o.cases, s.used, "--case", e);
 	if (r == 0)
 		r = unused_pattern(&s, &c->o.skips, s.used_skip, "--skip", e);
@@ -186,7 +210,7 @@ int campaign_select(struct campaign *c, struct err *e)
 		r = twice(c, e);
 	if (r < 0)
 		return r;
-	if (c->n_cases + c->n_scenarios == 0)
+	if (c->n_cases + c->n_scenarios + c->n_dialogues == 0)
 		return err_set(e, EINVAL, "nothing is left to run: --suite, --case and --skip together select nothing");
 	return 0;
 }

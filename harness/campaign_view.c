@@ -9,6 +9,7 @@
 #include "harness/base/file.h"
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
+#include "harness/readiness/items.h"
 #include "harness/scenario/items.h"
 #include "suites/suites.h"
 
@@ -255,6 +256,7 @@ static int plan_items(struct campaign_view *v)
 	c->n_items = c->n_cases;
 	for (size_t i = 0; i < c->n_scenarios; i++)
 		c->n_items += scenario_items(&c->scenarios[i]);
+	c->n_items += c->n_dialogues;
 	v->items = arena_alloc(&c->arena, c->n_items * sizeof(*v->items));
 	if (!v->items)
 		return -ENOMEM;
@@ -266,6 +268,8 @@ static int plan_items(struct campaign_view *v)
 		r = scenario_plan_items(&c->scenarios[i], &c->arena, at);
 		at += scenario_items(&c->scenarios[i]);
 	}
+	for (size_t i = 0; r == 0 && i < c->n_dialogues; i++)
+		r = readiness_plan_item(c->dialogues[i], &c->arena, at++);
 	return r;
 }
 
@@ -277,6 +281,8 @@ static void print_beginning(const struct campaign *c)
 		fprintf(stderr, " %zu cases", c->n_cases);
 	if (c->n_scenarios)
 		fprintf(stderr, "%s %zu scenarios", c->n_cases ? " and" : "", c->n_scenarios);
+	if (c->n_dialogues)
+		fprintf(stderr, "%s %zu checks of readiness", c->n_cases || c->n_scenarios ? " and" : "", c->n_dialogues);
 	fprintf(stderr, " against %s, seed %llu\n", where, (unsigned long long)c->o.seed);
 }
 
@@ -377,11 +383,14 @@ int campaign_dry_run(struct campaign *c)
 	printf("target  %s\nseed    %llu\njobs    %lld\ncases   %zu\n", c->target.echo.text, (unsigned long long)c->o.seed, (long long)c->o.jobs, c->n_cases);
 	if (c->n_scenarios)
 		printf("scenarios %zu\n", c->n_scenarios);
+	if (c->n_dialogues)
+		printf("checks  %zu\n", c->n_dialogues);
 	for (size_t i = 0; i < c->n_cases; i++) {
 		const struct test_case *tc = c->cases[i].tc;
 		unsigned repeats = tc->repeat ? tc->repeat : 1;
 		printf("%-44s %s\n", tc->id, tc->watch ? "watches every connection" : repeats > 1 ? "several connections in turn" : "one connection");
 	}
 	campaign_scenarios_dry_run(c);
+	campaign_readiness_dry_run(c);
 	return EXIT_PASSED;
 }

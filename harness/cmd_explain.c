@@ -5,6 +5,7 @@
 #include "faults/fault.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/readiness/items.h"
 #include "harness/scenario/scenario.h"
 #include "suites/suites.h"
 
@@ -120,12 +121,20 @@ static void explain_check(struct buf *b, const struct check_row *c)
 		for (size_t k = 0; checkers[i]->checks[k]; k++)
 			if (strcmp(checkers[i]->checks[k], c->id) == 0)
 				paragraph(b, "  checker", checkers[i]->name);
+	const struct dialogue_row *d = dialogue_row_find(c->id);
+	if (d)
+		paragraph(b, "  readiness", d->about);
 }
 
 /* A scenario is its own explanation: the file. */
 static bool explain_scenario(struct buf *b, const char *id)
 {
 	size_t len = strcspn(id, "/");
+	const struct check_row *of_readiness = id[len] ? check_row_find(id + len + 1) : NULL;
+	if (of_readiness && len == strlen(READINESS_SUITE) && memcmp(id, READINESS_SUITE, len) == 0) {
+		explain_check(b, of_readiness);
+		return true;
+	}
 	for (size_t i = 0; i < scenario_builtins_len; i++) {
 		const struct scenario_builtin *s = &scenario_builtins[i];
 		if (strlen(s->name) != len || memcmp(s->name, id, len) != 0)

@@ -6,6 +6,7 @@
 #include "harness/base/json.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/readiness/items.h"
 #include "harness/scenario/items.h"
 #include "harness/selftest.h"
 #include "reports/report.h"
@@ -77,6 +78,9 @@ static void list_suites(struct lister *l)
 		ROW(l, keys, scenario_builtins[i].suite, "              ", count, "a workload under faults; the history tells what was lost, reordered, repeated, mislogged");
 		i += n - 1;
 	}
+	char count[32];
+	snprintf(count, sizeof(count), "%4zu checks", dialogue_rows_len);
+	ROW(l, keys, READINESS_SUITE, "              ", count, "what a deployment should do: limits, credentials, heartbeats, logs, metrics, fall-backs");
 	ROW(l, keys, "selftest", "              ", "          ", "every deliberate defect of the reference server must be caught by the cases it names");
 }
 

@@ -24,6 +24,7 @@ struct tls {
 	struct stream stream; /* first */
 	struct loop *loop;
 	struct stream *below;
+	struct tls_context *looked; /* of a client: is told what the server showed; NULL of a server */
 	SSL *ssl;
 	BIO *in, *out;       /* octets from and for `below`; ssl owns them */
 	struct timer resume; /* delivers what was left when paused */
@@ -112,6 +113,8 @@ static void tls_handshake(struct tls *t)
 	}
 	tls_flush(t);
 	t->open = true;
+	if (t->looked)
+		tls_context_look(t->looked, t->ssl);
 	snprintf(t->description, sizeof(t->description), "tls %s %s over %s", SSL_get_version(t->ssl),
 		 SSL_get_cipher_name(t->ssl), stream_describe(t->below));
 	if (t->paused)
@@ -339,7 +342,7 @@ static int tls_new(struct loop *l, struct tls_context *c, struct stream *below, 
 	struct tls *t = calloc(1, sizeof(*t));
 	if (!t)
 		goto fail;
-	*t = (struct tls){.stream = {&tls_ops, events, owner}, .loop = l, .below = below};
+	*t = (struct tls){.stream = {&tls_ops, events, owner}, .loop = l, .below = below, .looked = c->serves ? NULL : c};
 	snprintf(t->error_text, sizeof(t->error_text), "no error");
 	snprintf(t->description, sizeof(t->description), "tls over %s", stream_describe(below));
 	r = tls_context_connection(c, server_name, &t->ssl, &t->in, &t->out);

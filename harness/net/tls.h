@@ -12,6 +12,7 @@ struct tls_options {
 	const char *ca_file;  /* PEM; NULL: the system's store */
 	bool insecure;        /* do not verify; the report says so */
 	const char *alpn;     /* one protocol, e.g. "http/1.1"; NULL: no ALPN */
+	bool old;             /* offer TLS 1.0 and 1.1 and nothing newer: to see whether a server still takes them */
 };
 
 /* -ENOENT (or what opening it gave) or -EINVAL with a sentence when the CA file cannot be read, -EINVAL for an ALPN
@@ -26,6 +27,10 @@ void tls_context_free(struct tls_context *c);
  * certificate". */
 int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, const char *server_name,
 		   const struct stream_events *events, void *owner, struct stream **ret_stream);
+
+/* Of the newest connection of a client's context that opened: seconds until the first certificate of the chain it was
+ * shown ends (below 0: it has), and the version, such as "TLSv1.3". False: none has opened, or it had no certificate. */
+bool tls_context_seen(const struct tls_context *c, int64_t *ret_left_s, const char **ret_version);
 
 /* As a server ------------------------------------------------------------------------------------------------------ */
 

@@ -54,6 +54,11 @@ int tls_context_new(const struct tls_options *o, struct tls_context **ret_contex
 	struct tls_context *c = tls_context_make(TLS_client_method());
 	if (!c)
 		return err_set(e, ENOMEM, "out of memory");
+	if (o->old) {
+		SSL_CTX_set_min_proto_version(c->ctx, TLS1_VERSION);
+		SSL_CTX_set_max_proto_version(c->ctx, TLS1_1_VERSION);
+		SSL_CTX_set_security_level(c->ctx, 0); /* else OpenSSL 3 does not sign with SHA-1, which these need */
+	}
 	SSL_CTX_set_verify(c->ctx, o->insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, NULL);
 	int r = o->insecure && !o->ca_file ? 0 : load_authorities(c->ctx, o->ca_file, e);
 	if (r == 0 && o->alpn)
@@ -126,4 +131,32 @@ int tls_context_connection(struct tls_context *c, const char *server_name, SSL *
 	*ret_in = in;
 	*ret_out = out;
 	return 0;
+}
+
+static void look_at(struct tls_context *c, const X509 *certificate)
+{
+	int days, seconds;
+	if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(certificate)))
+		return;
+	int64_t left_s = (int64_t)days * 24 * 60 * 60 + seconds;
+	c->left_s = !c->seen || left_s < c->left_s ? left_s : c->left_s;
+	c->seen = true;
+}
+
+void tls_context_look(struct tls_context *c, SSL *ssl)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl); /* of a client: the server's own is the first */
+	c->seen = false;
+	for (int i = 0; chain && i < sk_X509_num(chain); i++)
+		look_at(c, sk_X509_value(chain, i));
+	c->version = SSL_get_version(ssl);
+}
+
+bool tls_context_seen(const struct tls_context *c, int64_t *ret_left_s, const char **ret_version)
+{
+	if (!c->seen)
+		return false;
+	*ret_left_s = c->left_s;
+	*ret_version = c->version;
+	return true;
 }

@@ -29,12 +29,12 @@ static int find_credential(struct site *s)
 	return add_pair(&s->headers, c->header ? c->header : "Authorization", c->valid, s->arena);
 }
 
-static const char *with_credential(struct site *s, const char *target)
+const char *site_with_credential(const struct site *s, struct arena *a, const char *target)
 {
 	const struct target_credentials *c = &s->target->credentials;
 	if (!c->valid || !c->query)
 		return target;
-	return arena_printf(s->arena, "%s%c%s=%s", target, strchr(target, '?') ? '&' : '?', c->query, c->valid);
+	return arena_printf(a, "%s%c%s=%s", target, strchr(target, '?') ? '&' : '?', c->query, c->valid);
 }
 
 static int find_way(struct site *s, const struct url *url, struct dial_addresses *addresses, uint32_t node,
@@ -46,7 +46,7 @@ static int find_way(struct site *s, const struct url *url, struct dial_addresses
 		return r;
 	s->ways[s->n_ways++] = (struct workload_way){
 		.addresses = addresses, .tls = url->tls ? s->tls : NULL, .host = url->host_field,
-		.target = with_credential(s, url->target),
+		.target = site_with_credential(s, s->arena, url->target),
 		.server_name = t->tls.server_name ? t->tls.server_name : url->host, .http_target = "/", .node = node,
 	};
 	return 0;
@@ -69,8 +69,10 @@ static int find_ways(struct site *s, struct err *e)
 
 static int find_dialect(struct site *s, struct err *e)
 {
-	if (!s->target->dialect)
+	if (!s->target->dialect) {
+		s->contract = s->target->contract;
 		return 0;
+	}
 	int r = dialect_load(s->target->dialect, s->target->folder, s->arena, &s->dialect, e);
 	if (r < 0)
 		return r;

@@ -44,5 +44,7 @@ int site_reach(struct site *s, struct err *e);
 const char *site_lacks(struct site *s, const struct scenario *scenario);
 /* What faults work on; on_event and owner are the caller's to set. */
 void site_fault_site(struct site *s, struct fault_site *ret);
+/* Path and query with the valid credential, where that is its place; in the arena, or target itself. */
+const char *site_with_credential(const struct site *s, struct arena *a, const char *target);
 /* Number of the node of this name, from 1; 0: none. */
 uint32_t site_node_number(const struct site *s, const char *name);

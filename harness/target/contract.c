@@ -30,6 +30,16 @@ const struct opt contract_table[] = {
 	ROW(14, "max_message", max_message, OPT_SIZE, "largest message that is accepted", .min = 1, .max = FRAME_PAYLOAD_KEEP_MAX),
 	ROW(15, "max_connections", max_connections, OPT_U64, "connections at once"),
 	ROW(16, "per_ip", per_ip, OPT_U64, "connections at once from one address"),
+	ROW(17, "fragment_timeout", fragment_timeout_ms, OPT_DURATION, "a message that is begun and not ended is given up after this",
+	    .max = INT64_MAX),
+	ROW(18, "handshake_timeout", handshake_timeout_ms, OPT_DURATION, "an opening handshake that does not end is given up after this",
+	    .max = INT64_MAX),
+	ROW(19, "message_rate", message_rate, OPT_RATE, "messages that one connection may send; more are refused with an answer or a Close"),
+	ROW(20, "message_burst", message_burst, OPT_U64, "and so many at once"),
+	ROW(21, "handshake_rate", handshake_rate, OPT_RATE, "opening handshakes, over all clients; more are refused with 429 or 503"),
+	ROW(22, "pongs_only", pongs_only, OPT_FLAG, "only a Pong is a sign of life: who talks and does not answer a Ping is closed too"),
+	ROW(23, "answers_errors", answers_errors, OPT_FLAG,
+	    "a message that the application cannot read is answered with an error, and the connection stays"),
 	{0},
 };
 

@@ -23,6 +23,13 @@ struct contract {
 	uint64_t drain_ms;         /* a node that is told to stop has closed everybody within this */
 	uint64_t recovery_ms;      /* after a heal everybody is back within this */
 	uint64_t max_message, max_connections, per_ip;
+	uint64_t fragment_timeout_ms; /* a message that is begun and not ended is given up after this */
+	uint64_t handshake_timeout_ms; /* the same of an opening handshake */
+	double message_rate;       /* of one connection, a second; what is above is refused, never dropped in silence */
+	uint64_t message_burst;    /* and so many at once */
+	double handshake_rate;     /* of the whole target, a second */
+	bool pongs_only;           /* only a Pong is a sign of life, not a message */
+	bool answers_errors;       /* what the application cannot read is answered, and the connection stays */
 
 	bool given[32];            /* by row of the table: it was stated */
 };

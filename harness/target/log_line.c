@@ -206,6 +206,8 @@ bool log_line_parse(const struct log_rules *r, struct span line, struct log_entr
 		put(e->reason, values.at[LOG_AT_REASON]);
 		put(e->level, values.at[LOG_AT_LEVEL]);
 		put(e->node, values.at[LOG_AT_NODE]);
+		put(e->address, values.at[LOG_AT_ADDRESS]);
+		put(e->initiator, values.at[LOG_AT_INITIATOR]);
 		e->code = read_code(values.at[LOG_AT_CODE]);
 		e->time_s = log_time_parse(values.at[LOG_AT_TIME]);
 		e->word = word_of(r, e->event);

@@ -38,7 +38,7 @@ struct target_logs {
 	struct opt_strings files;  /* none: the `log` of each node */
 	int format;                /* enum log_format */
 	const char *pattern;       /* of LOG_REGEX */
-	const char *event, *connection, *code, *reason, *level, *time, *node;
+	const char *event, *connection, *code, *reason, *level, *time, *node, *address, *initiator;
 	struct opt_strings words[LOG_WORDS]; /* the log's own words for each; words[0] is not used */
 };
 
@@ -53,6 +53,7 @@ struct log_entry {
 	enum log_word word;
 	char event[LOG_VALUE_MAX]; /* as the log has it; "": the line tells none */
 	char connection[LOG_VALUE_MAX], reason[LOG_VALUE_MAX], level[LOG_VALUE_MAX], node[LOG_VALUE_MAX];
+	char address[LOG_VALUE_MAX], initiator[LOG_VALUE_MAX];
 	int code;                  /* 0: none, or none that a Close frame or an HTTP status can have */
 	double time_s;             /* the line's own time, seconds since 1970; 0: none that can be read */
 };

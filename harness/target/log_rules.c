@@ -136,7 +136,8 @@ static int fill(struct log_rules *r, const struct target_logs *logs, struct err 
 		[LOG_AT_EVENT] = {"event", logs->event},    [LOG_AT_CONNECTION] = {"connection", logs->connection},
 		[LOG_AT_CODE] = {"code", logs->code},       [LOG_AT_REASON] = {"reason", logs->reason},
 		[LOG_AT_LEVEL] = {"level", logs->level},    [LOG_AT_TIME] = {"time", logs->time},
-		[LOG_AT_NODE] = {"node", logs->node},
+		[LOG_AT_NODE] = {"node", logs->node},       [LOG_AT_ADDRESS] = {"address", logs->address},
+		[LOG_AT_INITIATOR] = {"initiator", logs->initiator},
 	};
 	const char *names[LOG_GROUPS_MAX] = {NULL};
 	size_t groups = 0;

@@ -12,7 +12,8 @@ struct log_place {
 	size_t group;
 };
 
-enum { LOG_AT_EVENT, LOG_AT_CONNECTION, LOG_AT_CODE, LOG_AT_REASON, LOG_AT_LEVEL, LOG_AT_TIME, LOG_AT_NODE, LOG_PLACES };
+enum { LOG_AT_EVENT, LOG_AT_CONNECTION, LOG_AT_CODE, LOG_AT_REASON, LOG_AT_LEVEL, LOG_AT_TIME, LOG_AT_NODE, LOG_AT_ADDRESS,
+       LOG_AT_INITIATOR, LOG_PLACES };
 
 struct log_rules {
 	enum log_format format;

@@ -14,7 +14,7 @@ struct process {
 	uint16_t port;        /* that it listens on */
 	int out;              /* what it wrote to its standard output (a memfd): never full, so it never blocks the server */
 	char path[512];
-	const char *args[16]; /* as given, NULL-terminated */
+	const char *args[48]; /* as given, NULL-terminated */
 };
 
 enum { PROCESS_READY_MS = 15000, PROCESS_STOP_MS = 5000, PROCESS_LINE_MAX = 4096 };

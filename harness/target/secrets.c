@@ -19,10 +19,10 @@ static int add(struct secrets *s, struct arena *a, const char *header, const cha
 int secrets_of(const struct target *t, struct arena *a, struct secrets *ret)
 {
 	const struct target_credentials *c = &t->credentials;
-	const char *const credentials[] = {c->valid, c->expired, c->wrong};
+	const char *const credentials[] = {c->valid, c->expired, c->wrong, c->expiring};
 	const char *field = c->query || c->variable ? NULL : c->header ? c->header : "Authorization";
 	struct secrets s = {.n = 0};
-	s.list = arena_alloc(a, (t->headers.len + t->variables.len + ARRAY_LEN(credentials)) * sizeof(*s.list));
+	s.list = arena_alloc(a, (t->headers.len + t->variables.len + ARRAY_LEN(credentials) + 1) * sizeof(*s.list));
 	int r = s.list ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < t->headers.len; i++)
 		r = add(&s, a, t->headers.items[i].key, t->headers.items[i].value);
@@ -30,6 +30,8 @@ int secrets_of(const struct target *t, struct arena *a, struct secrets *ret)
 		r = add(&s, a, NULL, t->variables.items[i].value);
 	for (size_t i = 0; r == 0 && i < ARRAY_LEN(credentials); i++)
 		r = add(&s, a, field, credentials[i]);
+	if (r == 0)
+		r = add(&s, a, NULL, c->renewal);
 	if (r == 0)
 		*ret = s;
 	return r;

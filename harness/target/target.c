@@ -72,6 +72,7 @@ const struct opt target_table[] = {
 	ROW(target, "guard", guard, OPT_SECTION, "how much may be hurt, and when never", .sub = target_guard_table),
 	ROW(target, "front", front, OPT_SECTION, "what stands in front of the nodes: a load balancer, a proxy", .sub = target_front_table),
 	ROW(target, "restart", restart, OPT_SECTION, "what a client sees when a node is told to end", .sub = target_restart_table),
+	ROW(target, "fallback", fallback, OPT_SECTION, "how clients without WebSockets get the same", .sub = target_fallback_table),
 	ROW(target, "known", known, OPT_SECTIONS, "deviations that are accepted", .sub = known_table, .item_size = sizeof(struct target_known)),
 	{0},
 };

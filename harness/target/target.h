@@ -51,6 +51,10 @@ struct target_credentials {
 	const char *query;       /* a parameter of the URL */
 	const char *variable;    /* of the dialect's templates: it goes with the first message */
 	const char *valid, *expired, *wrong; /* NULL: not told */
+	const char *expiring;    /* one that ends during the run, expiring_within_ms after the run began at the latest */
+	uint64_t expiring_within_ms;
+	const char *renewal;     /* the message by which a connection that was opened with it is renewed */
+	bool anonymous;          /* who has none is let in, too */
 };
 
 struct target_peak {
@@ -70,6 +74,9 @@ struct target_metrics {
 	uint64_t every_ms;
 	const char *names[TARGET_METRICS]; /* selectors (metrics_text.h); NULL: unknown */
 	struct opt_map also;     /* more of them: text of the samples, selector */
+	const char *closes;      /* name of a counter of ends, with a label that holds the code; NULL: unknown */
+	const char *closes_label;
+	const char *latency;     /* name of a histogram or summary: NAME_sum, NAME_count; NULL: unknown */
 };
 /* The text of its samples in a history: "connections". */
 const char *target_metric_text(enum target_metric metric);
@@ -93,6 +100,19 @@ struct target_front {
 	uint64_t lifetime_ms;    /* and any connection after this */
 	const char *cookie;      /* by which it sends a client back to the same node */
 	bool forwards;           /* it tells the client's address in X-Forwarded-For */
+};
+
+/* Long polling: requests for what came behind a position. The paths hold {channel} and {since}. */
+struct target_poll {
+	const char *first, *next;  /* path and query: without a position, and with one */
+	const char *since;         /* the position, made of what an answer holds: "{/epoch}:{/seq}" */
+	const char *messages, *data; /* JSON pointers: the list in an answer, the data in one of the list */
+};
+
+/* How who cannot use WebSockets gets the same. NULL: not told. */
+struct target_fallback {
+	const char *sse;           /* a dialect of event streams at the same address */
+	struct target_poll poll;
 };
 
 /* What a client sees when a node is told to end. */
@@ -125,6 +145,7 @@ struct target {
 	struct target_guard guard;
 	struct target_front front;
 	struct target_restart restart;
+	struct target_fallback fallback;
 	const char *folder;      /* of the file, absolute; hooks and nodes run there; NULL without a file */
 
 	struct url url;          /* of `url` */
@@ -145,7 +166,7 @@ const struct target_known *target_known_find(const struct target *t, const char 
 bool target_has_logs(const struct target *t);
 /* For target.c: the sections about evidence and care, what is wrong with them, their paths made absolute. */
 extern const struct opt target_credentials_table[], target_peak_table[], target_logs_table[], target_metrics_table[],
-	target_guard_table[], target_front_table[], target_restart_table[];
+	target_guard_table[], target_front_table[], target_restart_table[], target_fallback_table[];
 int target_evidence_check(struct target *t, struct err *e);
 int target_evidence_resolve(struct target *t, struct arena *a);
 /* For target.c: the table of one node, what is wrong with one, and its paths made absolute. */

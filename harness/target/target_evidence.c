@@ -20,6 +20,13 @@ const struct opt target_credentials_table[] = {
 	ROW(target_credentials, "expired", expired, OPT_STRING, "one that was good once", .flags = OPT_SECRET),
 	ROW(target_credentials, "wrong", wrong, OPT_STRING, "one that never was good, such as one with a spoilt signature",
 	    .flags = OPT_SECRET),
+	ROW(target_credentials, "expiring", expiring, OPT_STRING, "one that ends during the run", .flags = OPT_SECRET),
+	ROW(target_credentials, "expiring_within", expiring_within_ms, OPT_DURATION,
+	    "so long after the run began it has ended, and what was opened with it", .min = 1, .max = INT64_MAX),
+	ROW(target_credentials, "renewal", renewal, OPT_STRING,
+	    "text message by which a connection that was opened with it stays open, as an application would send it",
+	    .flags = OPT_SECRET),
+	ROW(target_credentials, "anonymous", anonymous, OPT_FLAG, "a client without one is let in, too"),
 	{0},
 };
 
@@ -50,6 +57,8 @@ const struct opt target_logs_table[] = {
 	ROW(target_logs, "reason", reason, OPT_STRING, "where the reason of the close is"),
 	ROW(target_logs, "level", level, OPT_STRING, "where the severity is"),
 	ROW(target_logs, "time", time, OPT_STRING, "where the line's own time is: RFC 3339, or a number since 1970"),
+	ROW(target_logs, "address", address, OPT_STRING, "where the client's address is, as the server believes it"),
+	ROW(target_logs, "initiator", initiator, OPT_STRING, "where it says who ended the connection: client, server or network"),
 	ROW(target_logs, "node", node, OPT_STRING, "where the node's name is, when several write to one file"),
 	{.name = "words", .type = OPT_SECTION, .offset = 0, .sub = words_table,
 	 .help = "the log's own words for what wsquall wants to know"},
@@ -65,6 +74,10 @@ const struct opt target_metrics_table[] = {
 	    .def = sizeof(selector) > 1 ? selector : NULL),
 #include "harness/target/metrics.def"
 #undef METRIC
+	ROW(target_metrics, "closes", closes, OPT_STRING, "NAME of a counter of connections that ended, by close code"),
+	ROW(target_metrics, "closes_label", closes_label, OPT_STRING, "its label that holds the code", .def = "code"),
+	ROW(target_metrics, "latency", latency, OPT_STRING,
+	    "NAME of a histogram or summary of how long a message takes, in seconds: NAME_sum, NAME_count"),
 	ROW(target_metrics, "also", also, OPT_MAP, "more that is worth to be kept: a name of yours, and NAME or NAME{LABEL=\"VALUE\"}"),
 	{0},
 };
@@ -89,6 +102,22 @@ const struct opt target_front_table[] = {
 	ROW(target_front, "lifetime", lifetime_ms, OPT_DURATION, "it ends every connection after this", .max = INT64_MAX),
 	ROW(target_front, "cookie", cookie, OPT_STRING, "name of the cookie by which a client comes back to the same node"),
 	ROW(target_front, "forwards", forwards, OPT_FLAG, "it tells the client's address in X-Forwarded-For"),
+	{0},
+};
+
+static const struct opt poll_table[] = {
+	ROW(target_poll, "first", first, OPT_STRING, "path of a poll without a position, with {channel}: /poll/{channel}?wait=0"),
+	ROW(target_poll, "next", next, OPT_STRING, "path of a poll behind a position, with {channel} and {since}"),
+	ROW(target_poll, "since", since, OPT_STRING,
+	    "the position, made of what the last answer holds at JSON pointers: \"{/epoch}:{/seq}\""),
+	ROW(target_poll, "messages", messages, OPT_STRING, "JSON pointer of the list of messages in an answer", .def = "/messages"),
+	ROW(target_poll, "data", data, OPT_STRING, "JSON pointer of the data in one of them", .def = "/data"),
+	{0},
+};
+
+const struct opt target_fallback_table[] = {
+	ROW(target_fallback, "sse", sse, OPT_STRING, "a dialect of event streams at the same address: a built-in one, or a path"),
+	ROW(target_fallback, "poll", poll, OPT_SECTION, "long polling", .sub = poll_table),
 	{0},
 };
 
@@ -124,11 +153,15 @@ static int check_credentials(const struct target_credentials *c, struct err *e)
 	int places = !!c->header + !!c->query + !!c->variable;
 	if (places > 1)
 		return err_set(e, EINVAL, "credentials: `header`, `query` and `variable` exclude each other");
-	if (places && !c->valid && !c->expired && !c->wrong)
+	if (!c->expiring != !c->expiring_within_ms)
+		return err_set(e, EINVAL, "credentials: `expiring` and `expiring_within` need each other");
+	if (c->renewal && !c->expiring)
+		return err_set(e, EINVAL, "credentials: `renewal` needs `expiring`, which it renews");
+	if (places && !c->valid && !c->expired && !c->wrong && !c->expiring)
 		return err_set(e, EINVAL, "credentials: there is a place for them, but none is told");
 	if (c->header && !handshake_is_token(span_str(c->header)))
 		return err_set(e, EINVAL, "credentials: header: expected the name of a header field");
-	const char *const values[] = {c->valid, c->expired, c->wrong};
+	const char *const values[] = {c->valid, c->expired, c->wrong, c->expiring};
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		for (const char *at = values[i]; at && *at; at++)
 			if ((unsigned char)*at < ' ' || *at == 0x7f)
@@ -147,7 +180,8 @@ static int check_logs(const struct target *t, struct err *e)
 	bool word = false;
 	for (size_t w = 0; w < LOG_WORDS; w++)
 		word |= l->words[w].len > 0;
-	bool told = l->files.len || l->connection || l->code || l->reason || l->level || l->time || l->node || l->pattern || word;
+	bool told = l->files.len || l->connection || l->code || l->reason || l->level || l->time || l->node || l->pattern || l->address || l->initiator ||
+		    word;
 	if (told && !l->event)
 		return err_set(e, EINVAL, "logs: where does a line say what happened? Tell `event`");
 	if (l->event && !target_has_logs(t))
@@ -184,6 +218,32 @@ static int check_metrics(const struct target *t, struct err *e)
 	return r;
 }
 
+/* What a name is that comes without labels. */
+static int check_name(const char *key, const char *name, struct err *e)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:";
+	if (!name || (*name && !name[strspn(name, letters)]))
+		return 0;
+	return err_set(e, EINVAL, "metrics: %s: expected a name alone, not '%.60s'", key, name);
+}
+
+static int check_poll(const struct target_poll *p, struct err *e)
+{
+	if (!p->first && !p->next && !p->since)
+		return 0;
+	if (!p->first || !p->next || !p->since)
+		return err_set(e, EINVAL, "fallback: poll: `first`, `next` and `since` need each other");
+	if (p->first[0] != '/' || p->next[0] != '/')
+		return err_set(e, EINVAL, "fallback: poll: `first` and `next` are paths, which begin with a slash");
+	if (!strstr(p->first, "{channel}") || !strstr(p->next, "{channel}") || !strstr(p->next, "{since}"))
+		return err_set(e, EINVAL, "fallback: poll: `first` holds {channel}, `next` holds {channel} and {since}");
+	if (p->messages[0] && p->messages[0] != '/')
+		return err_set(e, EINVAL, "fallback: poll: messages: expected a JSON pointer, which begins with a slash");
+	if (p->data[0] && p->data[0] != '/')
+		return err_set(e, EINVAL, "fallback: poll: data: expected a JSON pointer, which begins with a slash");
+	return 0;
+}
+
 static int check_codes(const struct opt_strings *codes, struct err *e)
 {
 	for (size_t i = 0; i < codes->len; i++) {
@@ -204,6 +264,14 @@ int target_evidence_check(struct target *t, struct err *e)
 		r = check_metrics(t, e);
 	if (r == 0 && t->id_header && !handshake_is_token(span_str(t->id_header)))
 		r = err_set(e, EINVAL, "id_header: expected the name of a header field");
+	if (r == 0)
+		r = check_name("closes", t->metrics.closes, e);
+	if (r == 0)
+		r = check_name("closes_label", t->metrics.closes_label, e);
+	if (r == 0)
+		r = check_name("latency", t->metrics.latency, e);
+	if (r == 0)
+		r = check_poll(&t->fallback.poll, e);
 	if (r == 0)
 		r = check_codes(&t->restart.close_codes, e);
 	if (r == 0 && hours_parse(&t->guard.never_between, &t->guard.never, &why) < 0)
