@@ -84,10 +84,20 @@ static uint64_t pace_ms(const struct dialogue *d)
 	return rate > 0 ? (uint64_t)ceil(TOGETHER * 2000 / rate) : 0;
 }
 
+/* Politely: what is left behind by other ends is another matter. */
 static void leave_all(struct dialogue *d)
 {
 	for (size_t i = 0; i < d->n_links; i++)
-		link_reset(d->links[i]);
+		if (link_alive(d->links[i]))
+			link_close(d->links[i], 1000, "");
+}
+
+static bool all_left(const struct dialogue *d)
+{
+	for (size_t i = 0; i < d->n_links; i++)
+		if (d->links[i]->opened && !link_gone(d->links[i]))
+			return false;
+	return true;
 }
 
 /* All connections ------------------------------------------------------------------------------------------------ */
@@ -178,6 +188,7 @@ static void talk_connections(struct dialogue *d)
 		}
 		judge_full(d, t);
 		leave_all(d);
+		TALK_AWAIT(d, dialogue_patience(d), all_left(d));
 		t->began_us = clock_now_us();
 		do {
 			TALK_PAUSE(d, EMPTY_MS);
@@ -200,6 +211,7 @@ static void talk_connections(struct dialogue *d)
 	}
 	t->seconds = (double)(clock_now_us() - t->began_us) / 1e6;
 	judge_handshakes(d, t);
+	TALK_AWAIT(d, dialogue_patience(d), all_left(d));
 	TALK_PAUSE(d, EMPTY_MS);
 	TALK_END(d);
 }
@@ -268,6 +280,7 @@ static void talk_per_ip(struct dialogue *d)
 		dialogue_fail(d, "%zu connections were cut, and their places are not free again: %s", t->opened / 2 + 1, link_how(t->again));
 over:
 	leave_all(d);
+	TALK_AWAIT(d, dialogue_patience(d), all_left(d));
 	TALK_PAUSE(d, EMPTY_MS);
 	TALK_END(d);
 }

@@ -9,6 +9,7 @@
 enum {
 	SLACK_MS = 2000,           /* beyond a promised time, for a target that looks now and then */
 	WHOLE_MAX = 4 << 20,       /* octets of a message that is sent to its end */
+	AT_ONCE_MS = 1500,
 	DRIPS = 6,                 /* pieces in which a promised time is filled */
 };
 
@@ -30,7 +31,7 @@ static bool both_settled(struct link *const *links, size_t n)
 
 struct message {
 	struct link *links[3];     /* announced at once; in two fragments; the largest one allowed */
-	struct span zeros;         /* blanks, in truth */
+	uint64_t sent_us;
 };
 
 static const char *const message_labels[] = {"a frame that announces too much", "fragments that are too much together",
@@ -54,14 +55,16 @@ static void send_messages(struct dialogue *d, struct message *m)
 	link_barrier(m->links[2]);
 }
 
-static void judge_too_large(struct dialogue *d, const struct link *l, uint64_t max)
+/* What came later than at once has another reason: the time of a message, or a Ping without an answer. */
+static void judge_too_large(struct dialogue *d, const struct link *l, uint64_t max, uint64_t sent_us)
 {
 	if (!l->opened)
 		dialogue_unknown(d, "it was not let in: %s", link_how(l));
-	else if (!link_ended(l))
-		dialogue_fail_timed(d, "%s (more than %llu octets) is not refused before it has come", l->label, (unsigned long long)max);
 	else if (l->closed && l->code == 1009)
 		dialogue_pass(d, "%s is closed with 1009", l->label);
+	else if (!link_ended(l) || (l->closed ? l->closed_us : l->over_us) > sent_us + AT_ONCE_MS * 1000ull)
+		dialogue_fail_timed(d, "%s (more than %llu octets) is not refused before it has come; later there is %s", l->label,
+				    (unsigned long long)max, link_how(l));
 	else
 		dialogue_warn(d, "%s is ended by %s, not by 1009", l->label, link_how(l));
 }
@@ -83,14 +86,15 @@ static void talk_message(struct dialogue *d)
 	uint64_t max = d->r->site->contract.max_message;
 	TALK_BEGIN(d);
 	for (size_t i = 0; i < (max <= WHOLE_MAX ? 3 : 1); i++)
-		m->links[i] = dialogue_link(d, &(struct link_options){.label = message_labels[i]});
+		m->links[i] = dialogue_link(d, &(struct link_options){.label = message_labels[i], .no_pongs = i < 2});
 	TALK_AWAIT(d, dialogue_patience(d), both_settled(m->links, 3));
+	m->sent_us = clock_now_us();
 	send_messages(d, m);
 	TALK_AWAIT(d, 2 * dialogue_patience(d), link_ended(m->links[0]) && (!m->links[1] || link_ended(m->links[1])) &&
 		   (!m->links[2] || link_ended(m->links[2]) || link_passed(m->links[2])));
-	judge_too_large(d, m->links[0], max);
+	judge_too_large(d, m->links[0], max, m->sent_us);
 	if (m->links[1]) {
-		judge_too_large(d, m->links[1], max);
+		judge_too_large(d, m->links[1], max, m->sent_us);
 		judge_largest(d, m->links[2], max);
 	}
 	TALK_END(d);
@@ -108,11 +112,17 @@ struct drip {
 	uint64_t until_us;
 };
 
+/* Ended, or refused while it was still a handshake. */
+static bool given_up(const struct link *l)
+{
+	return link_ended(l) || (!l->opened && l->status);
+}
+
 static void judge_time(struct dialogue *d, const struct link *l, uint64_t since_us, uint64_t promised_ms, const char *what)
 {
 	if (!l->connected)
 		dialogue_unknown(d, "it could not connect: %s", l->error_text);
-	else if (!link_ended(l) && !l->status)
+	else if (!given_up(l))
 		dialogue_fail_timed(d, "%s is still open after %llu ms, where %llu ms are promised", what,
 				    (unsigned long long)dialogue_since_ms(since_us), (unsigned long long)promised_ms);
 	else
@@ -152,11 +162,6 @@ static void begin_request(struct link *l)
 {
 	struct span all = buf_span(&l->request_octets);
 	link_octets(l, span_sub(all, 0, all.len - 2));
-}
-
-static bool given_up(const struct link *l)
-{
-	return l->refused || l->status;
 }
 
 static void talk_handshake_time(struct dialogue *d)

@@ -104,7 +104,7 @@ static void on_reply(struct link *l)
 	l->opened = true;
 	l->opened_us = clock_now_us();
 	if (l->brief)
-		link_reset(l);
+		link_close(l, 1000, "");
 	else if (l->session)
 		session_open(l->session, l->opened_us);
 }

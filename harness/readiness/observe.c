@@ -208,15 +208,16 @@ static void name_traffic(struct dialogue *d, struct traffic *t)
 
 static void come(struct dialogue *d, struct traffic *t)
 {
+	bool by_url = d->r->site->dialect->channel_by == DIALECT_CHANNEL_BY_URL;
 	t->channel = dialogue_channel(d);
 	for (size_t i = 0; i < SUBSCRIBERS; i++)
 		t->subscribers[i] = dialogue_link(d, &(struct link_options){.label = "subscribes", .speaks = true, .channel = t->channel});
-	t->publisher = dialogue_link(d, &(struct link_options){.label = "publishes", .speaks = true, .channel = t->channel});
+	t->publisher = dialogue_link(d, &(struct link_options){.label = "publishes", .speaks = true, .channel = by_url ? t->channel : NULL});
 }
 
 static bool all_there(const struct traffic *t)
 {
-	bool all = link_subscribed(t->publisher);
+	bool all = link_settled(t->publisher);
 	for (size_t i = 0; i < SUBSCRIBERS; i++)
 		all &= link_subscribed(t->subscribers[i]);
 	return all;
@@ -247,7 +248,8 @@ static void judge_messages(struct dialogue *d, const struct traffic *t)
 		dialogue_fail(d, "%d messages were published, and the count of those received rose by %.0f", MESSAGES, rise(t, RECEIVED));
 	if (t->names[SENT] && rise(t, SENT) < SUBSCRIBERS * MESSAGES)
 		dialogue_fail(d, "%d messages came to %d subscribers, and the count of those sent rose by %.0f", MESSAGES, SUBSCRIBERS, rise(t, SENT));
-	dialogue_pass(d, "%d messages to %d subscribers are counted", MESSAGES, SUBSCRIBERS);
+	dialogue_pass(d, "%d messages to %d subscribers: the metrics have %.0f more received and %.0f more sent", MESSAGES, SUBSCRIBERS,
+		      rise(t, RECEIVED), rise(t, SENT));
 }
 
 static void judge_latency(struct dialogue *d, const struct traffic *t)

@@ -172,7 +172,7 @@ const struct dialogue_row dialogue_security_auth = {
 enum { RENEWED_MS = 1500 };        /* who was renewed is looked at so long after the other one ended */
 
 struct expiry {
-	struct link *expired, *kept, *ended;
+	struct link *expired, *nobody, *kept, *ended, *living;
 	uint64_t within_ms;
 };
 
@@ -190,6 +190,25 @@ static void talk_expiring(struct dialogue *d)
 		dialogue_pass(d, "an expired credential ended its connection with %s", link_how(x->ended));
 }
 
+/* Where anybody gets in it says nothing that this one does: that is security.auth's. */
+static void judge_expired(struct dialogue *d, const struct expiry *x)
+{
+	if (x->nobody->opened)
+		dialogue_unknown(d, "a credential that is none gets in as well");
+	else
+		judge_refusal(d, x->expired, 401, "an expired credential");
+}
+
+static void judge_kept(struct dialogue *d, const struct expiry *x)
+{
+	if (link_alive(x->kept))
+		dialogue_pass(d, "a renewed one stayed");
+	else if (x->living && !link_alive(x->living))
+		dialogue_unknown(d, "connections end whose credential is good for long: %s", link_how(x->living));
+	else
+		dialogue_fail(d, "a connection whose credential was renewed ended all the same: %s", link_how(x->kept));
+}
+
 static struct link *as_expiring(struct dialogue *d, const char *label)
 {
 	const char *credential = d->r->site->target->credentials.expiring;
@@ -201,22 +220,26 @@ static void talk_expiry(struct dialogue *d)
 	struct expiry *x = d->state;
 	const struct target_credentials *c = &d->r->site->target->credentials;
 	TALK_BEGIN(d);
-	if (c->expired)
+	if (c->expired) {
 		x->expired = with_credential(d, c->expired, "an expired credential");
+		x->nobody = with_credential(d, "wsquall-nobody", "a credential that is none");
+	}
 	if (c->expiring) {
 		x->within_ms = c->expiring_within_ms;
 		x->ended = as_expiring(d, "a credential that expires soon");
 		if (c->renewal)
 			x->kept = as_expiring(d, "the same, renewed");
+		if (c->valid)
+			x->living = with_credential(d, NULL, "a credential that is good for long");
 	}
-	TALK_AWAIT(d, dialogue_patience(d), (!x->expired || link_settled(x->expired)) && (!x->ended || link_settled(x->ended)) &&
+	TALK_AWAIT(d, dialogue_patience(d), (!x->expired || (link_settled(x->expired) && link_settled(x->nobody))) && (!x->ended || link_settled(x->ended)) &&
 		   (!x->kept || link_settled(x->kept)));
-	if (x->expired)
-		judge_refusal(d, x->expired, 401, "an expired credential");
-	if (!x->ended)
-		TALK_STOP(d);
 	if (x->kept)
 		link_text(x->kept, span_str(c->renewal));
+	if (x->expired)
+		judge_expired(d, x);
+	if (!x->ended)
+		TALK_STOP(d);
 	TALK_AWAIT(d, x->within_ms, link_ended(x->ended));
 	talk_expiring(d);
 	if (!x->kept || !x->ended->opened || !link_ended(x->ended))
@@ -224,10 +247,7 @@ static void talk_expiry(struct dialogue *d)
 	TALK_PAUSE(d, RENEWED_MS);
 	link_barrier(x->kept);
 	TALK_AWAIT(d, dialogue_patience(d), link_ended(x->kept) || link_passed(x->kept));
-	if (!link_alive(x->kept))
-		dialogue_fail(d, "a connection whose credential was renewed ended all the same: %s", link_how(x->kept));
-	else
-		dialogue_pass(d, "a renewed one stayed");
+	judge_kept(d, x);
 	TALK_END(d);
 }
 
