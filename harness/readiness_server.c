@@ -1,4 +1,5 @@
-/* A server that promises everything: short times and low limits, so that all of it can be put to the test in seconds. */
+/* A server that promises everything: short times and low limits, so that all of it can be put to the test in seconds.
+ */
 #include "harness/readiness_server.h"
 
 #include <stdio.h>
@@ -84,7 +85,8 @@ static int load(struct arena *a, struct target *ret_target, struct err *e)
 	return target_load_text(span_of(readiness_target, sizeof(readiness_target) - 1), "reference", a, ret_target, e);
 }
 
-int readiness_server_start(struct readiness_server *s, const struct site *like, const struct opt_strings *more, struct err *e)
+int readiness_server_start(struct readiness_server *s, const struct site *like, const struct opt_strings *more,
+			   struct err *e)
 {
 	char key[2 * KEY_OCTETS + 1], key_path[64];
 	struct rng rng;

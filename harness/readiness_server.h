@@ -15,7 +15,8 @@ struct readiness_server {
  * Starts it, with `more` arguments of the user's. like: what the run has (loop, arena, seed). 0, or an exit code with a
  * sentence. readiness_server_stop() in any case.
  */
-int readiness_server_start(struct readiness_server *s, const struct site *like, const struct opt_strings *more, struct err *e);
+int readiness_server_start(struct readiness_server *s, const struct site *like, const struct opt_strings *more,
+			   struct err *e);
 /* Its target file alone, for a dry run. */
 int readiness_server_describe(struct arena *a, struct target *ret_target, struct err *e);
 void readiness_server_stop(struct readiness_server *s);

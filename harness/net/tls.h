@@ -29,7 +29,8 @@ int tls_client_new(struct loop *l, struct tls_context *c, struct stream *below, 
 		   const struct stream_events *events, void *owner, struct stream **ret_stream);
 
 /* Of the newest connection of a client's context that opened: seconds until the first certificate of the chain it was
- * shown ends (below 0: it has), and the version, such as "TLSv1.3". False: none has opened, or it had no certificate. */
+ * shown ends (below 0: it has), and the version, such as "TLSv1.3". False: none has opened, or it had no certificate.
+ */
 bool tls_context_seen(const struct tls_context *c, int64_t *ret_left_s, const char **ret_version);
 
 /* As a server ------------------------------------------------------------------------------------------------------ */

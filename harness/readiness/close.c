@@ -36,8 +36,9 @@ static void talk_handshake(struct dialogue *d)
 	struct closing *c = d->state;
 	TALK_BEGIN(d);
 	for (size_t i = 0; i < 2; i++)
-		c->links[i] = dialogue_link(d, &(struct link_options){.label = i ? "closes with a code of its own" : "closes with 1000",
-								      .speaks = dialogue_speaks(d)});
+		c->links[i] = dialogue_link(
+			d, &(struct link_options){.label = i ? "closes with a code of its own" : "closes with 1000",
+						  .speaks = dialogue_speaks(d)});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(c->links[0]) && link_settled(c->links[1]));
 	for (size_t i = 0; i < 2; i++)
 		link_close(c->links[i], closing_codes[i], i ? "wsquall leaves" : "");
@@ -117,14 +118,17 @@ static void end_all(struct dialogue *d, struct logged *l, const char *reason)
 	link_reset(l->links[NOBODY]);
 }
 
-static void judge_entry(struct dialogue *d, const struct link *l, int code, const char *reason, const char *initiator, const char *what)
+static void judge_entry(struct dialogue *d, const struct link *l, int code, const char *reason, const char *initiator,
+			const char *what)
 {
 	const struct journal_entry *e = entry_of(d, l, LOG_WORD_disconnect);
 	const struct target_logs *logs = &d->r->site->target->logs;
 	if (!l->opened || !l->id[0])
 		dialogue_unknown(d, "%s: the connection %s", what, l->opened ? "was told no id" : "was not let in");
 	else if (!e && (journal_strays(d->r->journal) || journal_full(d->r->journal)))
-		dialogue_unknown(d, "%s: no line about its end can be joined with it, and there are ends that cannot be joined", what);
+		dialogue_unknown(
+			d, "%s: no line about its end can be joined with it, and there are ends that cannot be joined",
+			what);
 	else if (!e)
 		dialogue_fail(d, "%s: the log has no line about its end", what);
 	else if (e->code != code)

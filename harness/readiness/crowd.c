@@ -148,7 +148,8 @@ static void judge_handshakes(struct dialogue *d, const struct crowd_talk *t)
 			refused = t->links[i];
 		others += t->links[i]->refused && t->links[i]->status != 429;
 	}
-	dialogue_note(d, "%zu handshakes in %.2f s: %zu let in, %zu refused otherwise than by 429", t->n, t->seconds, t->opened, others);
+	dialogue_note(d, "%zu handshakes in %.2f s: %zu let in, %zu refused otherwise than by 429", t->n, t->seconds,
+		      t->opened, others);
 	if (refused || others)
 		judge_refused(d, refused ? refused : first_refused(t), "one handshake too many");
 	else if ((double)t->opened > 2 * rate * (1 + t->seconds))
@@ -273,11 +274,13 @@ static void talk_per_ip(struct dialogue *d)
 	t->began_us = clock_now_us();
 	do {
 		TALK_PAUSE(d, EMPTY_MS / 3);
-		t->again = dialogue_link(d, &(struct link_options){.label = "in the place of one that was cut", .source = source(d, 100)});
+		t->again = dialogue_link(d, &(struct link_options){.label = "in the place of one that was cut",
+								   .source = source(d, 100)});
 		TALK_AWAIT(d, dialogue_patience(d), link_settled(t->again));
 	} while (!t->again->opened && dialogue_since_ms(t->began_us) < BACK_MS);
 	if (!t->again->opened)
-		dialogue_fail(d, "%zu connections were cut, and their places are not free again: %s", t->opened / 2 + 1, link_how(t->again));
+		dialogue_fail(d, "%zu connections were cut, and their places are not free again: %s", t->opened / 2 + 1,
+			      link_how(t->again));
 over:
 	leave_all(d);
 	TALK_AWAIT(d, dialogue_patience(d), all_left(d));
@@ -291,6 +294,11 @@ static const char *per_ip_lacks(const struct site *s)
 }
 
 const struct dialogue_row dialogue_limit_per_ip = {
-	.check = "limit.per_ip", .about = "opens one connection more than one address may have, cuts some, and comes again",
-	.needs = NEEDS_PER_IP, .alone = true, .state_size = sizeof(struct crowd_talk), .talk = talk_per_ip, .lacks = per_ip_lacks,
+	.check = "limit.per_ip",
+	.about = "opens one connection more than one address may have, cuts some, and comes again",
+	.needs = NEEDS_PER_IP,
+	.alone = true,
+	.state_size = sizeof(struct crowd_talk),
+	.talk = talk_per_ip,
+	.lacks = per_ip_lacks,
 };

@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A dialogue: a few connections to the target, made to see whether it does one thing that a check of checks.def asks for:
- * refuses a foreign origin, gives up an unfinished message, counts what it says it counts. It is a row of rows.def and a
- * function that is written down in the order in which things happen:
+ * A dialogue: a few connections to the target, made to see whether it does one thing that a check of checks.def asks
+ *for: refuses a foreign origin, gives up an unfinished message, counts what it says it counts. It is a row of rows.def
+ *and a function that is written down in the order in which things happen:
  *
  *	static void talk(struct dialogue *d)
  *	{
@@ -142,8 +142,8 @@ void dialogue_render(struct dialogue *d, struct buf *out);
 /* For the rows ------------------------------------------------------------------------------------------------- */
 
 /*
- * What was seen, one clause without a full stop. The worst word counts, and its first sentence; without any the dialogue
- * is inconclusive.
+ * What was seen, one clause without a full stop. The worst word counts, and its first sentence; without any the
+ * dialogue is inconclusive.
  */
 void dialogue_pass(struct dialogue *d, const char *seen, ...) __attribute__((format(printf, 2, 3)));
 void dialogue_unknown(struct dialogue *d, const char *seen, ...) __attribute__((format(printf, 2, 3)));

@@ -67,7 +67,8 @@ const char *forge_token(const char *key, const char *claims, struct arena *a)
 {
 	uint8_t mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
-	const char *head = base64url(SPAN_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), a), *body = base64url(span_str(claims), a);
+	const char *head = base64url(SPAN_LIT("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"), a),
+		   *body = base64url(span_str(claims), a);
 	const char *text = head && body ? arena_printf(a, "%s.%s", head, body) : NULL;
 	if (!text || !HMAC(EVP_sha256(), key, (int)strlen(key), (const uint8_t *)text, strlen(text), mac, &len))
 		return NULL;

@@ -50,7 +50,8 @@ static void talk_interval(struct dialogue *d)
 		dialogue_fail_timed(d, "no Ping came to an idle client in %.1f s, where one every %.1f s is promised",
 				    (double)dialogue_since_ms(q->living->opened_us) / 1e3, (double)promised_ms / 1e3);
 	else if (promised_ms > LONGEST_MS)
-		dialogue_warn(d, "a Ping every %.0f s is too rare for proxies that end what is quiet for 60 s", (double)promised_ms / 1e3);
+		dialogue_warn(d, "a Ping every %.0f s is too rare for proxies that end what is quiet for 60 s",
+			      (double)promised_ms / 1e3);
 	else
 		dialogue_pass(d, "the first Ping came after %.1f s", (double)(q->living->pinged_us - q->living->opened_us) / 1e6);
 	TALK_END(d);
@@ -89,7 +90,8 @@ static void talk_timeout(struct dialogue *d)
 	q->channel = dialogue_channel(d);
 	if (d->r->site->contract.pongs_only && dialogue_speaks(d) && d->r->site->dialect->can_publish)
 		q->talker = idle(d, "a client that talks and does not answer Pings", false);
-	TALK_AWAIT(d, dialogue_patience(d), link_settled(q->living) && link_settled(q->silent) && (!q->talker || link_settled(q->talker)));
+	TALK_AWAIT(d, dialogue_patience(d),
+		   link_settled(q->living) && link_settled(q->silent) && (!q->talker || link_settled(q->talker)));
 	q->since_us = clock_now_us();
 	while (!over(q) && (q->silent->pings ? dialogue_since_ms(q->silent->pinged_us) < end_within(d)
 					     : dialogue_since_ms(q->since_us) < ping_within(d))) {
@@ -156,11 +158,13 @@ static void talk_ghosts(struct dialogue *d)
 		TALK_PAUSE(d, LIVING_MS / 4);
 		q->reading = look(d);
 		TALK_AWAIT(d, dialogue_patience(d), reading_done(q->reading));
-	} while (!(counted(q->reading) && q->reading->values[0] <= q->before) && dialogue_since_ms(q->since_us) < DIALOGUE_METRICS_MS);
+	} while (!(counted(q->reading) && q->reading->values[0] <= q->before) &&
+		 dialogue_since_ms(q->since_us) < DIALOGUE_METRICS_MS);
 	if (!counted(q->reading))
 		dialogue_unknown(d, "the metrics can no longer be read");
 	else if (q->reading->values[0] > q->before)
-		dialogue_fail(d, "a client that vanished is still counted: %.0f connections, %.0f before it came", q->reading->values[0], q->before);
+		dialogue_fail(d, "a client that vanished is still counted: %.0f connections, %.0f before it came",
+			      q->reading->values[0], q->before);
 	else
 		dialogue_pass(d, "a client that vanished is gone, and not counted any more");
 	TALK_END(d);

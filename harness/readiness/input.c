@@ -161,14 +161,17 @@ static void talk_input(struct dialogue *d)
 		TALK_AWAIT(d, dialogue_patience(d), link_passed(in->canary) || link_ended(in->canary));
 		if (canary_well(in))
 			continue;
-		dialogue_fail(d, "%s takes the connections of others with it: somebody else had %s", in->list[in->at].what, link_how(in->canary));
+		dialogue_fail(d, "%s takes the connections of others with it: somebody else had %s",
+			      in->list[in->at].what, link_how(in->canary));
 		TALK_STOP(d);
 	}
 	if (in->at < in->n)
 		dialogue_fail(d, "after %s nobody is let in: %s", in->at ? in->list[in->at - 1].what : "that", link_how(in->link));
 	else
-		dialogue_pass(d, "of %zu messages that make no sense %zu were answered and %zu passed over; everybody else was served", in->n,
-			      in->answered, in->silent);
+		dialogue_pass(d,
+			      "of %zu messages that make no sense %zu were answered and %zu passed over; everybody "
+			      "else was served",
+			      in->n, in->answered, in->silent);
 	TALK_END(d);
 }
 

@@ -21,7 +21,8 @@ int readiness_plan_item(const struct dialogue_row *row, struct arena *a, struct 
 	return item->id ? 0 : -ENOMEM;
 }
 
-static const char *write_evidence(struct dialogue *d, const char *folder, const struct result_item *item, struct arena *a)
+static const char *write_evidence(struct dialogue *d, const char *folder, const struct result_item *item,
+				  struct arena *a)
 {
 	struct buf b CLEANUP(buf_fini) = {0};
 	struct err ignored;
@@ -30,8 +31,9 @@ static const char *write_evidence(struct dialogue *d, const char *folder, const 
 		return NULL;
 	mkdir(arena_printf(a, "%s/evidence", folder), 0777);
 	buf_init(&b, 2 * TRANSCRIPT_MAX);
-	buf_printf(&b, "%s: %s\n%s, seed %llu, %s\nrequired  %s\nseen      %s\n\n", item->id, item->title, verdict_name(item->verdict),
-		   (unsigned long long)d->r->site->seed, d->r->site->target->url.text, item->required, item->seen);
+	buf_printf(&b, "%s: %s\n%s, seed %llu, %s\nrequired  %s\nseen      %s\n\n", item->id, item->title,
+		   verdict_name(item->verdict), (unsigned long long)d->r->site->seed, d->r->site->target->url.text,
+		   item->required, item->seen);
 	dialogue_render(d, &b);
 	return file_write_atomic(arena_printf(a, "%s/%s", folder, name), buf_span(&b), &ignored) < 0 ? NULL : name;
 }
@@ -45,7 +47,8 @@ static const char *safe(const char *text, struct arena *a)
 	return arena_strdup(a, buf_cstr(&b));
 }
 
-void readiness_fill_item(struct dialogue *d, const char *folder, const char *replay, struct arena *a, struct result_item *item)
+void readiness_fill_item(struct dialogue *d, const char *folder, const char *replay, struct arena *a,
+			 struct result_item *item)
 {
 	item->verdict = d->verdict;
 	item->seen = safe(d->seen, a);

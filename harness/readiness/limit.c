@@ -49,8 +49,12 @@ static void send_messages(struct dialogue *d, struct message *m)
 		return;
 	memset(blanks, ' ', (size_t)max);
 	link_frame(m->links[1], (struct frame){.opcode = OPCODE_TEXT, .payload = {blanks, half}});
-	link_frame(m->links[1], (struct frame){.fin = true, .opcode = OPCODE_CONTINUATION, .declare = true, .form = FRAME_FORM_64,
-					       .declared = max - half + 1, .payload = {blanks, 1}});
+	link_frame(m->links[1], (struct frame){.fin = true,
+					       .opcode = OPCODE_CONTINUATION,
+					       .declare = true,
+					       .form = FRAME_FORM_64,
+					       .declared = max - half + 1,
+					       .payload = {blanks, 1}});
 	link_text(m->links[2], (struct span){blanks, (size_t)max});
 	link_barrier(m->links[2]);
 }
@@ -101,8 +105,11 @@ static void talk_message(struct dialogue *d)
 }
 
 const struct dialogue_row dialogue_limit_message = {
-	.check = "limit.message", .about = "announces a message that is too large, at once and in fragments, and sends the largest one",
-	.needs = NEEDS_MAX_MESSAGE, .state_size = sizeof(struct message), .talk = talk_message,
+	.check = "limit.message",
+	.about = "announces a message that is too large, at once and in fragments, and sends the largest one",
+	.needs = NEEDS_MAX_MESSAGE,
+	.state_size = sizeof(struct message),
+	.talk = talk_message,
 };
 
 /* Time ----------------------------------------------------------------------------------------------------------- */
@@ -118,7 +125,8 @@ static bool given_up(const struct link *l)
 	return link_ended(l) || (!l->opened && l->status);
 }
 
-static void judge_time(struct dialogue *d, const struct link *l, uint64_t since_us, uint64_t promised_ms, const char *what)
+static void judge_time(struct dialogue *d, const struct link *l, uint64_t since_us, uint64_t promised_ms,
+		       const char *what)
 {
 	if (!l->connected)
 		dialogue_unknown(d, "it could not connect: %s", l->error_text);
@@ -169,8 +177,10 @@ static void talk_handshake_time(struct dialogue *d)
 	struct drip *t = d->state;
 	uint64_t promised_ms = d->r->site->contract.handshake_timeout_ms;
 	TALK_BEGIN(d);
-	t->links[0] = dialogue_link(d, &(struct link_options){.label = "half a request and no more", .raw = true, .hidden = true});
-	t->links[1] = dialogue_link(d, &(struct link_options){.label = "one header line after another", .raw = true, .hidden = true});
+	t->links[0] = dialogue_link(
+		d, &(struct link_options){.label = "half a request and no more", .raw = true, .hidden = true});
+	t->links[1] = dialogue_link(
+		d, &(struct link_options){.label = "one header line after another", .raw = true, .hidden = true});
 	TALK_AWAIT(d, dialogue_patience(d), (t->links[0]->connected || t->links[0]->refused) &&
 		   (t->links[1]->connected || t->links[1]->refused));
 	for (size_t i = 0; i < 2; i++)
@@ -232,7 +242,8 @@ static void judge_rate(struct dialogue *d, const struct rate *t)
 	const struct contract *c = &d->r->site->contract;
 	const struct link *l = t->link;
 	double seconds = (double)(clock_now_us() - t->began_us) / 1e6;
-	double allowed = c->message_rate * seconds + (double)(c->message_burst ? c->message_burst : (uint64_t)ceil(c->message_rate));
+	double allowed = c->message_rate * seconds +
+			 (double)(c->message_burst ? c->message_burst : (uint64_t)ceil(c->message_rate));
 	unsigned long long missing = l->asked - l->accepted - l->declined;
 	if (told(l))
 		dialogue_pass(d, "of %llu messages %llu were taken and %llu refused%s%s", (unsigned long long)l->asked,
@@ -241,7 +252,8 @@ static void judge_rate(struct dialogue *d, const struct rate *t)
 	else if (missing)
 		dialogue_fail(d, "%llu of %llu messages were dropped without a word", missing, (unsigned long long)l->asked);
 	else if ((double)l->accepted > allowed + 2 * OVER)
-		dialogue_fail(d, "%llu messages were taken in %.2f s, where %.0f are allowed", (unsigned long long)l->accepted, seconds, allowed);
+		dialogue_fail(d, "%llu messages were taken in %.2f s, where %.0f are allowed",
+			      (unsigned long long)l->accepted, seconds, allowed);
 	else
 		dialogue_unknown(d, "%llu messages in %.2f s are not more than is allowed", (unsigned long long)l->asked, seconds);
 }

@@ -259,7 +259,8 @@ static int begin(struct link *l, const struct link_options *o)
 	const struct site *s = readiness->site;
 	const struct target *t = s->target;
 	const struct url *url = o->echo ? &t->echo : &t->url;
-	struct dial_options d = {.addresses = o->echo ? &readiness->echo : &s->door, .source = o->source ? o->source : t->source,
+	struct dial_options d = {.addresses = o->echo ? &readiness->echo : &s->door,
+				 .source = o->source ? o->source : t->source,
 				 .connect_timeout_ms = (uint32_t)dialogue_patience(l->dialogue)};
 	if (url->tls) {
 		d.tls = o->tls ? o->tls : s->tls;

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * One connection of a dialogue: it opens, or is refused; what comes is counted; what is to be said is said, also what no
- * honest client says. It answers Pings and Closes unless told not to, and speaks the target's dialect when asked to.
+ * One connection of a dialogue: it opens, or is refused; what comes is counted; what is to be said is said, also what
+ * no honest client says. It answers Pings and Closes unless told not to, and speaks the target's dialect when asked to.
  */
 #include "harness/base/rng.h"
 #include "harness/run/conn.h"
@@ -10,8 +10,13 @@
 
 struct dialogue;
 
-enum { LINK_ARENA_MAX = 8 << 20, LINK_ID_MAX = 128, LINK_GOT_MAX = 1 << 20, LINK_ASKS_MAX = 64,
-       LINK_SAID_MAX = 8 };
+enum {
+	LINK_ARENA_MAX = 8 << 20,
+	LINK_ID_MAX = 128,
+	LINK_GOT_MAX = 1 << 20,
+	LINK_ASKS_MAX = 64,
+	LINK_SAID_MAX = 8,
+};
 
 /* Borrowed during dialogue_link(), but for tls. */
 struct link_options {

@@ -28,7 +28,8 @@ static void on_answer(void *owner, const struct http_got *got)
 	dialogue_step(l->dialogue);
 }
 
-static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type, struct span body)
+static void on_http(void *owner, uint64_t op, const char *method, const char *target, const char *type,
+		    struct span body)
 {
 	struct link *l = owner;
 	const struct site *s = l->dialogue->r->site;

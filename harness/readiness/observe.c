@@ -99,7 +99,8 @@ static void judge_back(struct dialogue *d, const struct gauge *g)
 {
 	double now = g->reading->values[GAUGE], before = g->before->values[GAUGE];
 	if (now > before)
-		dialogue_fail(d, "after %d connections have ended the gauge is %.0f, before they came it was %.0f", GAUGE_LINKS, now, before);
+		dialogue_fail(d, "after %d connections have ended the gauge is %.0f, before they came it was %.0f",
+			      GAUGE_LINKS, now, before);
 	else if (now < before)
 		dialogue_unknown(d, "other clients left meanwhile");
 	else
@@ -121,12 +122,15 @@ static bool judge_rise(struct dialogue *d, const struct gauge *g)
 
 static bool rose(const struct gauge *g)
 {
-	return reading_done(g->reading) && !g->reading->failed && g->reading->values[GAUGE] - g->before->values[GAUGE] >= GAUGE_LINKS;
+	return reading_done(g->reading) && !g->reading->failed &&
+	       g->reading->values[GAUGE] - g->before->values[GAUGE] >= GAUGE_LINKS;
 }
 
 static void note_steady(struct gauge *g)
 {
-	g->steady = g->before && !g->before->failed && g->before->found[GAUGE] && g->before->values[GAUGE] == g->last ? g->steady + 1 : 0;
+	g->steady = g->before && !g->before->failed && g->before->found[GAUGE] && g->before->values[GAUGE] == g->last
+			    ? g->steady + 1
+			    : 0;
 	g->last = g->before ? g->before->values[GAUGE] : 0;
 }
 
@@ -177,8 +181,12 @@ over:
 }
 
 const struct dialogue_row dialogue_observe_connections = {
-	.check = "observe.connections", .about = "opens six connections, ends them in three ways, and reads the metrics",
-	.needs = NEEDS_METRICS | NEEDS_METRIC_CONNECTIONS, .alone = true, .state_size = sizeof(struct gauge), .talk = talk_connections,
+	.check = "observe.connections",
+	.about = "opens six connections, ends them in three ways, and reads the metrics",
+	.needs = NEEDS_METRICS | NEEDS_METRIC_CONNECTIONS,
+	.alone = true,
+	.state_size = sizeof(struct gauge),
+	.talk = talk_connections,
 };
 
 /* Messages ------------------------------------------------------------------------------------------------------- */
@@ -211,8 +219,10 @@ static void come(struct dialogue *d, struct traffic *t)
 	bool by_url = d->r->site->dialect->channel_by == DIALECT_CHANNEL_BY_URL;
 	t->channel = dialogue_channel(d);
 	for (size_t i = 0; i < SUBSCRIBERS; i++)
-		t->subscribers[i] = dialogue_link(d, &(struct link_options){.label = "subscribes", .speaks = true, .channel = t->channel});
-	t->publisher = dialogue_link(d, &(struct link_options){.label = "publishes", .speaks = true, .channel = by_url ? t->channel : NULL});
+		t->subscribers[i] = dialogue_link(
+			d, &(struct link_options){.label = "subscribes", .speaks = true, .channel = t->channel});
+	t->publisher = dialogue_link(
+		d, &(struct link_options){.label = "publishes", .speaks = true, .channel = by_url ? t->channel : NULL});
 }
 
 static bool all_there(const struct traffic *t)
@@ -238,18 +248,21 @@ static double rise(const struct traffic *t, size_t which)
 
 static bool traffic_counted(const struct traffic *t)
 {
-	return (!t->names[RECEIVED] || rise(t, RECEIVED) >= MESSAGES) && (!t->names[SENT] || rise(t, SENT) >= SUBSCRIBERS * MESSAGES) &&
+	return (!t->names[RECEIVED] || rise(t, RECEIVED) >= MESSAGES) &&
+	       (!t->names[SENT] || rise(t, SENT) >= SUBSCRIBERS * MESSAGES) &&
 	       (!t->names[COUNT] || rise(t, COUNT) >= MESSAGES);
 }
 
 static void judge_messages(struct dialogue *d, const struct traffic *t)
 {
 	if (t->names[RECEIVED] && rise(t, RECEIVED) < MESSAGES)
-		dialogue_fail(d, "%d messages were published, and the count of those received rose by %.0f", MESSAGES, rise(t, RECEIVED));
+		dialogue_fail(d, "%d messages were published, and the count of those received rose by %.0f", MESSAGES,
+			      rise(t, RECEIVED));
 	if (t->names[SENT] && rise(t, SENT) < SUBSCRIBERS * MESSAGES)
-		dialogue_fail(d, "%d messages came to %d subscribers, and the count of those sent rose by %.0f", MESSAGES, SUBSCRIBERS, rise(t, SENT));
-	dialogue_pass(d, "%d messages to %d subscribers: the metrics have %.0f more received and %.0f more sent", MESSAGES, SUBSCRIBERS,
-		      rise(t, RECEIVED), rise(t, SENT));
+		dialogue_fail(d, "%d messages came to %d subscribers, and the count of those sent rose by %.0f",
+			      MESSAGES, SUBSCRIBERS, rise(t, SENT));
+	dialogue_pass(d, "%d messages to %d subscribers: the metrics have %.0f more received and %.0f more sent",
+		      MESSAGES, SUBSCRIBERS, rise(t, RECEIVED), rise(t, SENT));
 }
 
 static void judge_latency(struct dialogue *d, const struct traffic *t)
@@ -262,7 +275,8 @@ static void judge_latency(struct dialogue *d, const struct traffic *t)
 	else if (!(sum > 0))
 		dialogue_fail(d, "%.0f messages took %g s together, by the metrics", count, sum);
 	else if (sum > count * seconds)
-		dialogue_fail(d, "a message took %.3f s in the mean, by the metrics, and all of them %.3f s in truth", sum / count, seconds);
+		dialogue_fail(d, "a message took %.3f s in the mean, by the metrics, and all of them %.3f s in truth",
+			      sum / count, seconds);
 	else
 		dialogue_pass(d, "%.0f durations, %.3f ms in the mean", count, 1e3 * sum / count);
 }
@@ -312,9 +326,11 @@ static void talk_latency(struct dialogue *d)
 
 const struct dialogue_row dialogue_observe_messages = {
 	.check = "observe.messages", .about = "publishes to three subscribers and reads the metrics",
-	.needs = NEEDS_METRICS | NEEDS_METRIC_MESSAGES | NEEDS_DIALECT | NEEDS_PUBLISH, .state_size = sizeof(struct traffic), .talk = talk_messages,
+	.needs = NEEDS_METRICS | NEEDS_METRIC_MESSAGES | NEEDS_DIALECT | NEEDS_PUBLISH, .alone = true,
+	.state_size = sizeof(struct traffic), .talk = talk_messages,
 };
 const struct dialogue_row dialogue_observe_latency = {
 	.check = "observe.latency", .about = "publishes to three subscribers and reads the metrics",
-	.needs = NEEDS_METRICS | NEEDS_METRIC_LATENCY | NEEDS_DIALECT | NEEDS_PUBLISH, .state_size = sizeof(struct traffic), .talk = talk_latency,
+	.needs = NEEDS_METRICS | NEEDS_METRIC_LATENCY | NEEDS_DIALECT | NEEDS_PUBLISH, .alone = true,
+	.state_size = sizeof(struct traffic), .talk = talk_latency,
 };

@@ -20,8 +20,8 @@ struct reading {
 };
 
 /*
- * names: selectors, NULL: 0, found false. Wakes the dialogue when it is done. Lives as long as the dialogue; NULL without
- * memory.
+ * names: selectors, NULL: 0, found false. Wakes the dialogue when it is done. Lives as long as the dialogue; NULL
+ * without memory.
  */
 struct reading *reading_new(struct dialogue *d, const char *const *names, size_t n);
 bool reading_done(const struct reading *r);

@@ -9,7 +9,8 @@
 static void judge_refusal(struct dialogue *d, const struct link *l, int wanted, const char *what)
 {
 	if (l->opened || l->ready)
-		dialogue_fail(d, "%s gets in%s%s", what, l->closed ? ", and is closed only then: " : "", l->closed ? link_how(l) : "");
+		dialogue_fail(d, "%s gets in%s%s", what, l->closed ? ", and is closed only then: " : "",
+			      l->closed ? link_how(l) : "");
 	else if (!l->refused)
 		dialogue_unknown(d, "%s got no answer to the handshake", what);
 	else if (l->status == wanted)
@@ -94,7 +95,8 @@ struct credentials {
 static struct link *with_credential(struct dialogue *d, const char *credential, const char *label)
 {
 	bool speaks = d->r->site->target->credentials.variable;
-	return dialogue_link(d, &(struct link_options){.label = label, .credential = credential, .speaks = speaks, .hidden = true});
+	return dialogue_link(
+		d, &(struct link_options){.label = label, .credential = credential, .speaks = speaks, .hidden = true});
 }
 
 static void try_bad(struct dialogue *d, struct credentials *c, const char *credential, const char *name)
@@ -163,8 +165,11 @@ static void talk_auth(struct dialogue *d)
 }
 
 const struct dialogue_row dialogue_security_auth = {
-	.check = "security.auth", .about = "connects without a credential, with wrong and forged ones; looks for the valid one in the log",
-	.needs = NEEDS_CREDENTIAL, .state_size = sizeof(struct credentials), .talk = talk_auth,
+	.check = "security.auth",
+	.about = "connects without a credential, with wrong and forged ones; looks for the valid one in the log",
+	.needs = NEEDS_CREDENTIAL,
+	.state_size = sizeof(struct credentials),
+	.talk = talk_auth,
 };
 
 /* Their end ------------------------------------------------------------------------------------------------------ */
@@ -232,8 +237,9 @@ static void talk_expiry(struct dialogue *d)
 		if (c->valid)
 			x->living = with_credential(d, NULL, "a credential that is good for long");
 	}
-	TALK_AWAIT(d, dialogue_patience(d), (!x->expired || (link_settled(x->expired) && link_settled(x->nobody))) && (!x->ended || link_settled(x->ended)) &&
-		   (!x->kept || link_settled(x->kept)));
+	TALK_AWAIT(d, dialogue_patience(d),
+		   (!x->expired || (link_settled(x->expired) && link_settled(x->nobody))) &&
+			   (!x->ended || link_settled(x->ended)) && (!x->kept || link_settled(x->kept)));
 	if (x->kept)
 		link_text(x->kept, span_str(c->renewal));
 	if (x->expired)
@@ -259,8 +265,12 @@ static const char *expiry_lacks(const struct site *s)
 }
 
 const struct dialogue_row dialogue_security_expiry = {
-	.check = "security.expiry", .about = "connects with an expired credential, and stays with one that expires, renewed or not",
-	.needs = NEEDS_EXPIRED, .state_size = sizeof(struct expiry), .talk = talk_expiry, .lacks = expiry_lacks,
+	.check = "security.expiry",
+	.about = "connects with an expired credential, and stays with one that expires, renewed or not",
+	.needs = NEEDS_EXPIRED,
+	.state_size = sizeof(struct expiry),
+	.talk = talk_expiry,
+	.lacks = expiry_lacks,
 };
 
 /* TLS ------------------------------------------------------------------------------------------------------------ */
@@ -274,7 +284,8 @@ struct tls_talk {
 
 static int make_contexts(struct dialogue *d, struct tls_talk *t)
 {
-	struct tls_options strict = {.ca_file = d->r->site->target->tls.ca, .alpn = "http/1.1"}, old = {.insecure = true, .old = true};
+	struct tls_options strict = {.ca_file = d->r->site->target->tls.ca, .alpn = "http/1.1"},
+			   old = {.insecure = true, .old = true};
 	struct err e;
 	int r = tls_context_new(&strict, &t->strict, &e);
 	if (r == 0)
@@ -310,9 +321,11 @@ static void talk_tls(struct dialogue *d)
 	TALK_BEGIN(d);
 	if (make_contexts(d, t) < 0)
 		goto over;
-	t->now = dialogue_link(d, &(struct link_options){.label = "TLS 1.2 or newer, verified", .tls = t->strict, .raw = true});
+	t->now = dialogue_link(
+		d, &(struct link_options){.label = "TLS 1.2 or newer, verified", .tls = t->strict, .raw = true});
 	t->before = dialogue_link(d, &(struct link_options){.label = "TLS 1.0 and 1.1 alone", .tls = t->old, .raw = true});
-	TALK_AWAIT(d, 2 * dialogue_patience(d), (t->now->connected || t->now->refused) && (t->before->connected || t->before->refused));
+	TALK_AWAIT(d, 2 * dialogue_patience(d),
+		   (t->now->connected || t->now->refused) && (t->before->connected || t->before->refused));
 	judge_certificate(d, t);
 	if (t->before->connected)
 		dialogue_fail(d, "TLS 1.0 or 1.1 is accepted");
@@ -347,7 +360,8 @@ static void claim(struct dialogue *d, struct forwarded *f)
 	snprintf(f->address, sizeof(f->address), "203.0.113.%u", 1 + (unsigned)rng_below(&d->rng, 254));
 	struct opt_pair old[] = {{"X-Forwarded-For", f->address}, {"X-Real-IP", f->address}};
 	struct opt_pair standard = {"Forwarded", arena_printf(&d->arena, "for=%s", f->address)};
-	f->links[0] = dialogue_link(d, &(struct link_options){.label = "with X-Forwarded-For and X-Real-IP", .fields = old, .n_fields = 2});
+	f->links[0] = dialogue_link(
+		d, &(struct link_options){.label = "with X-Forwarded-For and X-Real-IP", .fields = old, .n_fields = 2});
 	f->links[1] = dialogue_link(d, &(struct link_options){.label = "with Forwarded", .fields = &standard, .n_fields = 1});
 }
 
