@@ -10,7 +10,8 @@
 /* Why nobody came, should nobody come. */
 static void note_refusal(struct scenario_run *run, const struct event *e)
 {
-	bool refused = (e->kind == EVENT_CONNECT || e->kind == EVENT_SUBSCRIBE) && (e->type == EVENT_FAIL || e->type == EVENT_INFO);
+	bool refused = (e->kind == EVENT_CONNECT || e->kind == EVENT_SUBSCRIBE) &&
+		       (e->type == EVENT_FAIL || e->type == EVENT_INFO);
 	if (run->step == STEP_OPEN && refused && e->text)
 		snprintf(run->refusal, sizeof(run->refusal), "%s", e->text);
 }
