@@ -240,6 +240,11 @@ bool http_forget(struct http *h, uint64_t op)
 	return !sent;
 }
 
+size_t http_waiting(const struct http *h)
+{
+	return h->n;
+}
+
 int http_new(const struct http_options *o, void (*on_answer)(void *owner, const struct http_answer *a), void *owner,
 	     struct http **ret_http)
 {

@@ -43,6 +43,8 @@ int http_new(const struct http_options *o, void (*on_answer)(void *owner, const 
 void http_free(struct http *h);
 /* -ENOBUFS: too much waits already, or the request is too large; -ENOMEM; what dialling gave. */
 int http_ask(struct http *h, uint64_t op, const struct http_request *q);
+/* Requests without an answer yet. */
+size_t http_waiting(const struct http *h);
 /* Nobody waits for it any more. True: it was not sent, and never will be. False: it was, and its connection is given
  * up; or there is none of that number. */
 bool http_forget(struct http *h, uint64_t op);

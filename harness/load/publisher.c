@@ -230,6 +230,8 @@ static bool may_publish(struct publisher *p)
 		return false;
 	if (c->transport && transport_unsent(c->transport) > PUBLISHER_UNSENT_MAX)
 		return false;
+	if (p->http && http_waiting(p->http) >= PUBLISHER_REQUESTS_MAX)
+		return false;
 	return p->next - p->oldest < PUBLISHER_WAITING_MAX && grow(p) == 0;
 }
 

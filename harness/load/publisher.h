@@ -22,6 +22,7 @@
 enum {
 	PUBLISHER_WAITING_MAX = SESSION_PENDING_MAX / 2, /* messages of one publisher without an outcome */
 	PUBLISHER_UNSENT_MAX = 1 << 20, /* octets in its connection from which on it does not publish */
+	PUBLISHER_REQUESTS_MAX = 4,  /* by HTTP: the same; what waits here would look as if the target were slow */
 	PUBLISHER_AGAIN_MS = 1000,
 	PUBLISHER_TRIES_MAX = 100,
 	PUBLISHER_LOOK_MS = 10,    /* how late a passed answer_ms may be noticed */

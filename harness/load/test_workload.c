@@ -248,6 +248,31 @@ static void event_streams(void **state)
 	rig_fini(&r);
 }
 
+/* Who publishes by HTTP has one request after the other on its way: when that takes long, its turns pass. */
+static void slow_publishes(void **state)
+{
+	(void)state;
+	struct rig r;
+	struct workload_state s;
+	rig_init(&r, "sse");
+	rig_options(&r, quick);
+	rig_options(&r, "subscribers=2 publishers=2 channels=1 rate=500/s");
+	rig_server(&r, 0, NULL, 0);
+	rig_open(&r);
+	assert_true(rig_run(&r, rig_up));
+	struct toxic *toxic = rig_fault(&r, true, "latency", "latency=50ms");
+	workload_publish(r.workload, true);
+	for (int i = 0; i < 8; i++) {
+		rig_run_ms(&r, 50);
+		workload_state(r.workload, &s);
+		assert_in_range(s.waiting, 0, 8);
+	}
+	assert_true(s.skipped > 10);
+	rig_heal(&r, true, toxic);
+	rig_end(&r);
+	rig_fini(&r);
+}
+
 /* Publishes without an answer are ok when somebody was given them, and unknown when nobody was. */
 static void no_answers(void **state)
 {
@@ -383,7 +408,7 @@ int main(void)
 		cmocka_unit_test(kills),
 		cmocka_unit_test(drain),
 		cmocka_unit_test(drops),
-		cmocka_unit_test(event_streams),
+		cmocka_unit_test(event_streams), cmocka_unit_test(slow_publishes),
 		cmocka_unit_test(no_answers),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(rate_limits),
