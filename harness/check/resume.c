@@ -156,7 +156,7 @@ static void set_dues(struct check_run *run, struct track_sub *sub)
 		if (!due)
 			continue;
 		*due = (struct due){{(p->top > p->from ? p->top : p->from) + 1, known}, sub->connection};
-		if (known >= due->range.first)
+		if (known >= due->range.first || track_came_ahead(p))
 			check_samples(run, SEQUENCE, 1);
 	}
 }

@@ -148,6 +148,11 @@ static inline bool track_live(const struct track_sub *s)
 struct track_pair *track_pair(struct track *t, struct track_sub *s, struct track_stream *stream);
 /* It has no position: without numbers it comes with a message, and none has come to any of its subscriptions. */
 bool track_is_nowhere(const struct track *t, const struct track_client *c);
+/* Of a subscription that was just confirmed: some of the stream came over this connection before that. */
+static inline bool track_came_ahead(const struct track_pair *p)
+{
+	return p->here.n && p->here_turn >> 32 == p->sub->connection;
+}
 /* The contract promises that what this confirmation's absence missed is still there. */
 bool track_promised(const struct track *t, const struct track_sub *s);
 /*
