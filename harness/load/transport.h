@@ -17,7 +17,7 @@
 enum {
 	TRANSPORT_ID_MAX = 128,    /* octets of a correlation id; a longer one is cut */
 	TRANSPORT_WHY_MAX = 256,   /* octets of a refusal's or an end's sentence */
-	TRANSPORT_CLOSE_WAIT_MS = 2000, /* for the answer to our Close, and for the end of the connection behind it */
+	TRANSPORT_CLOSE_WAIT_MS = 4000, /* for the answer to our Close, and for the end of the connection behind it */
 };
 
 struct transport;
