@@ -37,8 +37,7 @@ static void talk_handshake(struct dialogue *d)
 	TALK_BEGIN(d);
 	for (size_t i = 0; i < 2; i++)
 		c->links[i] = dialogue_link(
-			d, &(struct link_options){.label = i ? "closes with a code of its own" : "closes with 1000",
-						  .speaks = dialogue_speaks(d)});
+			d, &(struct link_options){.label = i ? "closes with a code of its own" : "closes with 1000"});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(c->links[0]) && link_settled(c->links[1]));
 	for (size_t i = 0; i < 2; i++)
 		link_close(c->links[i], closing_codes[i], i ? "wsquall leaves" : "");
@@ -156,8 +155,8 @@ static void talk_logged(struct dialogue *d)
 {
 	struct logged *l = d->state;
 	TALK_BEGIN(d);
-	l->links[WE] = dialogue_link(d, &(struct link_options){.label = "closes", .speaks = dialogue_speaks(d)});
-	l->links[NOBODY] = dialogue_link(d, &(struct link_options){.label = "is cut", .speaks = dialogue_speaks(d)});
+	l->links[WE] = dialogue_link(d, &(struct link_options){.label = "closes"});
+	l->links[NOBODY] = dialogue_link(d, &(struct link_options){.label = "is cut"});
 	if (can_provoke(d))
 		l->links[THEY] = to_be_closed(d);
 	TALK_AWAIT(d, dialogue_patience(d), all_settled(l));

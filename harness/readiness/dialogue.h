@@ -160,6 +160,8 @@ uint64_t dialogue_patience(const struct dialogue *d);
 bool dialogue_speaks(const struct dialogue *d);
 /* A channel that nobody else has; in the dialogue's arena. */
 const char *dialogue_channel(struct dialogue *d);
+/* The channel of a link that publishes on this one: where the URL must name it; else NULL. */
+const char *dialogue_url_channel(const struct dialogue *d, const char *channel);
 uint64_t dialogue_since_ms(uint64_t us);
 
 /* Inside -------------------------------------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ static uint64_t end_within(const struct dialogue *d)
 
 static struct link *idle(struct dialogue *d, const char *label, bool answers)
 {
-	return dialogue_link(d, &(struct link_options){.label = label, .speaks = dialogue_speaks(d), .no_pongs = !answers});
+	return dialogue_link(d, &(struct link_options){.label = label, .no_pongs = !answers});
 }
 
 struct quiet {
@@ -139,8 +139,8 @@ static void talk_ghosts(struct dialogue *d)
 		TALK_STOP(d);
 	}
 	q->before = q->reading->values[0];
-	q->silent = dialogue_link(d, &(struct link_options){.label = "a client that vanished", .speaks = dialogue_speaks(d),
-							    .no_pongs = true, .no_closes = true});
+	q->silent = dialogue_link(
+		d, &(struct link_options){.label = "a client that vanished", .no_pongs = true, .no_closes = true});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(q->silent));
 	TALK_AWAIT(d, ping_within(d), q->silent->pings || link_gone(q->silent));
 	if (!q->silent->pings) {

@@ -121,7 +121,7 @@ static void judge_bad(struct dialogue *d, struct input *in)
 
 static struct link *fresh(struct dialogue *d)
 {
-	return dialogue_link(d, &(struct link_options){.label = "says what makes no sense", .speaks = true});
+	return dialogue_link(d, &(struct link_options){.label = "says what makes no sense"});
 }
 
 static bool canary_well(const struct input *in)
@@ -133,7 +133,7 @@ static void talk_input(struct dialogue *d)
 {
 	struct input *in = d->state;
 	TALK_BEGIN(d);
-	in->canary = dialogue_link(d, &(struct link_options){.label = "somebody else", .speaks = true});
+	in->canary = dialogue_link(d, &(struct link_options){.label = "somebody else"});
 	in->model = dialogue_link(d, &(struct link_options){.label = "says what makes sense", .channel = dialogue_channel(d)});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(in->canary) && link_subscribed(in->model));
 	if (!link_alive(in->canary) || !in->model->subscribed) {

@@ -263,7 +263,7 @@ static void talk_rate(struct dialogue *d)
 	struct rate *t = d->state;
 	TALK_BEGIN(d);
 	t->channel = dialogue_channel(d);
-	t->link = dialogue_link(d, &(struct link_options){.label = "publishes above the rate", .speaks = true});
+	t->link = dialogue_link(d, &(struct link_options){.label = "publishes above the rate"});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(t->link));
 	if (!t->link->ready) {
 		dialogue_unknown(d, "it was not let in: %s", link_how(t->link));

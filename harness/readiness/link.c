@@ -234,7 +234,7 @@ static int make_request(struct link *l, const struct link_options *o)
 	struct session_request of_dialect = {.target = base_of(l, o, credential)};
 	char *key = arena_alloc(&l->arena, HANDSHAKE_KEY_LEN + 1);
 	uint8_t nonce[16];
-	int r = !o->speaks && !o->channel ? 0 : link_session_new(l, o, of_dialect.target, &of_dialect);
+	int r = o->echo || !dialogue_speaks(l->dialogue) ? 0 : link_session_new(l, o, of_dialect.target, &of_dialect);
 	if (r < 0 || !key)
 		return r < 0 ? r : -ENOMEM;
 	rng_fill(&l->rng, nonce, sizeof(nonce));

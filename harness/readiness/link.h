@@ -1,7 +1,8 @@
 #pragma once
 /*
  * One connection of a dialogue: it opens, or is refused; what comes is counted; what is to be said is said, also what
- * no honest client says. It answers Pings and Closes unless told not to, and speaks the target's dialect when asked to.
+ * no honest client says. It answers Pings and Closes unless told not to, and speaks the target's dialect where
+ * it has one.
  */
 #include "harness/base/rng.h"
 #include "harness/run/conn.h"
@@ -26,9 +27,8 @@ struct link_options {
 	size_t n_fields;
 	const char *credential;    /* NULL: the valid one; "": none */
 	struct tls_context *tls;   /* in place of the usual one; outlives it */
-	const char *channel;       /* subscribed once it is open; means `speaks` */
-	bool speaks;               /* the dialect */
-	bool echo;                 /* to the echo service */
+	const char *channel;       /* subscribed once it is open; NULL: none, or any where the URL must name one */
+	bool echo;                 /* to the echo service, where no dialect is spoken */
 	bool hidden;               /* its request is not put on record */
 	bool raw;                  /* no request is sent */
 	bool brief;                /* it ends as soon as it is open */
@@ -64,6 +64,7 @@ struct link {
 
 	struct session *session;   /* NULL: does not speak */
 	bool ready, denied;        /* by the dialect */
+	bool publishing;           /* inside link_publish() */
 	bool subscribed, unsubscribable;
 	uint64_t asked, accepted, declined, errors; /* publishes; their answers; errors that belong to none */
 	uint64_t answered_us;      /* clock: of the newest publish's answer */

@@ -15,6 +15,8 @@ struct link_ask {
 static void on_say(void *owner, struct span message, bool binary)
 {
 	struct link *l = owner;
+	if (l->no_pongs && l->ready && !l->publishing)
+		return; /* an answer to a heartbeat of the dialect's own */
 	if (l->n_said < LINK_SAID_MAX)
 		l->said[l->n_said++] = arena_span(&l->arena, message);
 	link_frame(l, (struct frame){.fin = true, .opcode = binary ? OPCODE_BINARY : OPCODE_TEXT, .payload = message});
@@ -140,13 +142,16 @@ int link_session_new(struct link *l, const struct link_options *o, const char *b
 {
 	const struct site *s = l->dialogue->r->site;
 	struct opt_map variables;
+	const char *channel = o->channel;
+	if (!channel && s->dialect->channel_by == DIALECT_CHANNEL_BY_URL)
+		channel = dialogue_channel(l->dialogue);
 	l->asks = arena_alloc(&l->arena, LINK_ASKS_MAX * sizeof(*l->asks));
 	l->place = (struct http_place){.url = s->target->url, .addresses = s->door};
 	int r = l->asks ? variables_of(l, o->credential, &variables) : -ENOMEM;
 	if (r == 0)
 		r = session_new(s->dialect, &variables, &events, l, &l->session);
-	if (r == 0 && o->channel)
-		r = session_subscribe(l->session, 1, o->channel);
+	if (r == 0 && channel)
+		r = session_subscribe(l->session, 1, channel);
 	return r == 0 ? session_request(l->session, base, ret) : r;
 }
 
@@ -160,7 +165,10 @@ void link_session_free(struct link *l)
 bool link_publish(struct link *l, const char *channel, const char *data)
 {
 	l->asked++;
-	return session_publish(l->session, 1, channel, span_str(data), NULL, l->asked) == 0;
+	l->publishing = true;
+	int r = session_publish(l->session, 1, channel, span_str(data), NULL, l->asked);
+	l->publishing = false;
+	return r == 0;
 }
 
 void link_tick(struct link *l)

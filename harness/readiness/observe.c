@@ -153,7 +153,7 @@ static void talk_connections(struct dialogue *d)
 		goto over;
 	}
 	for (size_t i = 0; i < GAUGE_LINKS; i++)
-		g->links[i] = dialogue_link(d, &(struct link_options){.label = "is counted", .speaks = dialogue_speaks(d)});
+		g->links[i] = dialogue_link(d, &(struct link_options){.label = "is counted"});
 	TALK_AWAIT(d, dialogue_patience(d), gauge_settled(g));
 	if (!all_open(g)) {
 		dialogue_unknown(d, "not all of %d connections were let in", GAUGE_LINKS);
@@ -216,13 +216,12 @@ static void name_traffic(struct dialogue *d, struct traffic *t)
 
 static void come(struct dialogue *d, struct traffic *t)
 {
-	bool by_url = d->r->site->dialect->channel_by == DIALECT_CHANNEL_BY_URL;
 	t->channel = dialogue_channel(d);
 	for (size_t i = 0; i < SUBSCRIBERS; i++)
 		t->subscribers[i] = dialogue_link(
-			d, &(struct link_options){.label = "subscribes", .speaks = true, .channel = t->channel});
+			d, &(struct link_options){.label = "subscribes", .channel = t->channel});
 	t->publisher = dialogue_link(
-		d, &(struct link_options){.label = "publishes", .speaks = true, .channel = by_url ? t->channel : NULL});
+		d, &(struct link_options){.label = "publishes", .channel = dialogue_url_channel(d, t->channel)});
 }
 
 static bool all_there(const struct traffic *t)

@@ -9,8 +9,8 @@ void pair_begin(struct dialogue *d, struct pair *p)
 {
 	p->channel = dialogue_channel(d);
 	p->witness = dialogue_link(d, &(struct link_options){.label = "subscribes over a WebSocket", .channel = p->channel});
-	p->publisher = dialogue_link(d, &(struct link_options){.label = "publishes", .speaks = true,
-		.channel = d->r->site->dialect->channel_by == DIALECT_CHANNEL_BY_URL ? p->channel : NULL});
+	p->publisher = dialogue_link(
+		d, &(struct link_options){.label = "publishes", .channel = dialogue_url_channel(d, p->channel)});
 	buf_init(&p->got, GOT_MAX);
 }
 

@@ -41,6 +41,11 @@ bool dialogue_speaks(const struct dialogue *d)
 	return speaks(d->r->site);
 }
 
+const char *dialogue_url_channel(const struct dialogue *d, const char *channel)
+{
+	return speaks(d->r->site) && d->r->site->dialect->channel_by == DIALECT_CHANNEL_BY_URL ? channel : NULL;
+}
+
 static bool has(const struct site *s, enum dialogue_need_bit need)
 {
 	const struct target *t = s->target;

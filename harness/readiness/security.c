@@ -94,9 +94,8 @@ struct credentials {
 
 static struct link *with_credential(struct dialogue *d, const char *credential, const char *label)
 {
-	bool speaks = d->r->site->target->credentials.variable;
 	return dialogue_link(
-		d, &(struct link_options){.label = label, .credential = credential, .speaks = speaks, .hidden = true});
+		d, &(struct link_options){.label = label, .credential = credential, .hidden = true});
 }
 
 static void try_bad(struct dialogue *d, struct credentials *c, const char *credential, const char *name)
