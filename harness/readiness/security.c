@@ -328,6 +328,8 @@ static void talk_tls(struct dialogue *d)
 	judge_certificate(d, t);
 	if (t->before->connected)
 		dialogue_fail(d, "TLS 1.0 or 1.1 is accepted");
+	else if (t->before->error == -ETIMEDOUT || !t->before->refused)
+		dialogue_unknown(d, "an offer of TLS 1.0 and 1.1 alone was not answered");
 	for (size_t i = 0; i < d->n_links; i++)
 		link_reset(d->links[i]);
 over:
