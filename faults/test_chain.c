@@ -74,7 +74,7 @@ static void toxicity_is_a_share_of_the_connections(void **state)
 		on[i] = !chain_idle(b.chain);
 		n += on[i];
 	}
-	assert_in_range(n, 220, 380); /* 300, by five times the deviation */
+	assert_in_range(n, 298, 302); /* and evenly spread */
 	b.toxics.connections = 0;
 	spec.toxicity = 0.6;
 	assert_int_equal(toxics_update(&b.toxics, toxic, &spec, 0, &e), 0);
