@@ -134,7 +134,7 @@ static void say_close(struct client *c)
 {
 	c->phase = CLIENT_CLOSING;
 	alarm_clear(&c->alarm);
-	transport_close(c->transport, 1000, "");
+	transport_close(c->transport, 1000, CLIENT_GOODBYE);
 }
 
 void client_after(struct client *c)
@@ -224,7 +224,7 @@ static void on_end(void *owner, const struct transport_end *end)
 	struct event e = client_event(c, EVENT_END, EVENT_OK);
 	char why[2 * TRANSPORT_WHY_MAX];
 	e.code = end->code;
-	e.text = end->reason;
+	e.text = end->by == END_BY_CLIENT ? CLIENT_GOODBYE : end->reason;
 	e.by = end->by;
 	e.clean = end->clean;
 	e.note = end->note;
@@ -340,8 +340,23 @@ int client_init(struct client *c, struct workload *w, uint32_t number)
 	return r;
 }
 
+void client_take_over(struct client *c)
+{
+	if (c->phase != CLIENT_UP || !c->transport || c->link || c->ghost.transport)
+		return;
+	client_ghost_begin(c);
+	c->workload->state.up--;
+	session_closed(c->session, CLOSE_ABNORMAL);
+	client_unsubscribed(c);
+	c->was_up = c->refused = false;
+	alarm_clear(&c->wake);
+	c->wake_at_us = UINT64_MAX;
+	try_next(c);
+}
+
 void client_fini(struct client *c)
 {
+	transport_free(TAKE_PTR(c->ghost.transport));
 	alarm_clear(&c->alarm);
 	alarm_clear(&c->wake);
 	transport_free(TAKE_PTR(c->transport));
@@ -365,6 +380,7 @@ void client_start(struct client *c)
 
 void client_close(struct client *c)
 {
+	client_ghost_close(&c->ghost);
 	if (c->phase == CLIENT_UP && c->transport)
 		say_close(c);
 	else if (c->phase == CLIENT_DIALING || c->phase == CLIENT_GREETING)

@@ -14,6 +14,9 @@ enum {
 	CLIENT_SUBSCRIBE_AGAIN_MS = 1000, /* after a refusal */
 };
 
+/* The reason of our Close. The quotation marks are meant: a log that is put together by hand breaks at them. */
+#define CLIENT_GOODBYE "the workload is \"over\""
+
 enum client_phase {
 	CLIENT_OUT,                /* not begun, or waiting for its next try */
 	CLIENT_DIALING,
@@ -32,10 +35,18 @@ struct client_channel {
 struct workload;
 struct publisher;
 
+/* A connection that its client has left open behind it. */
+struct client_ghost {
+	struct client *client;
+	struct transport *transport;   /* NULL: none */
+	uint32_t connection, node;
+};
+
 struct client {
 	struct workload *workload;
 	struct session *session;
 	struct transport *transport;   /* NULL: none */
+	struct client_ghost ghost;
 	struct adapter_link *link;     /* between the two; NULL: the dialect needs none */
 	struct publisher *publisher;   /* NULL: a subscriber */
 	struct client_channel *channels;
@@ -66,6 +77,13 @@ void client_start(struct client *c);
 void client_close(struct client *c);
 /* Ends the connection by RST; it comes back by its policy. */
 void client_drop(struct client *c, const char *why);
+/*
+ * Dials again and leaves its connection open; who is not up, or has no WebSocket of its own, stays as it is. The old
+ * one says nothing any more and is closed with the workload.
+ */
+void client_take_over(struct client *c);
+/* client_ghost.c: Close, or nothing. Without a word. */
+void client_ghost_close(struct client_ghost *g);
 /* May it speak? */
 bool client_is_up(const struct client *c);
 
@@ -83,6 +101,8 @@ void client_ready(struct client *c, const struct session_news *n);
 void client_unsubscribed(struct client *c);
 /* Subscriptions that wait for an answer, or to be asked for again, at their time. */
 void client_subscriptions_due(struct client *c, uint64_t now_us);
+/* client_ghost.c: the connection becomes the ghost's. */
+void client_ghost_begin(struct client *c);
 /* client_up.c: looks at a connection that is up; and when to look again. */
 void client_look(struct client *c, uint64_t now_us);
 void client_plan(struct client *c);

@@ -6,6 +6,8 @@
  *
  * And the harness accuses itself: a timer that comes late by more than WORKLOAD_LAG_MS is told.
  */
+#include <stdio.h>
+
 #include "harness/base/clock.h"
 #include "harness/load/publisher.h"
 #include "harness/load/workload_internal.h"
@@ -38,6 +40,36 @@ static void on_opening(void *owner, uint64_t now_us)
 	alarm_set(&w->opening, w->site.alarms, at_us, on_opening, w);
 }
 
+/*
+ * How long the main thread has waited for a processor, runnable, in all: the second number of /proc/self/schedstat, in
+ * nanoseconds (Documentation/scheduler/sched-stats.rst). 0 where the kernel does not say.
+ */
+static uint64_t waited_us(void)
+{
+	unsigned long long ran, waited = 0;
+	FILE *f = fopen("/proc/self/schedstat", "re");
+	if (f && fscanf(f, "%llu %llu", &ran, &waited) != 2)
+		waited = 0;
+	if (f)
+		fclose(f);
+	return waited / 1000;
+}
+
+/* A machine that is too small for what runs on it slows the target down, too. */
+static void look_at_waits(struct workload *w, uint64_t now_us)
+{
+	struct event e = {.kind = EVENT_LAG, .type = EVENT_INFO, .note = "waited for a processor"};
+	if (now_us < w->looked_us + WORKLOAD_WAITED_EVERY_MS * 1000)
+		return;
+	uint64_t before_us = w->waited_us;
+	bool first = w->looked_us == 0;
+	w->looked_us = now_us;
+	w->waited_us = waited_us();
+	e.value = (double)(w->waited_us - before_us) / 1000;
+	if (!first && w->waited_us > before_us + WORKLOAD_WAITED_MS * 1000)
+		workload_tell(w, &e);
+}
+
 static void on_lag(void *owner)
 {
 	struct workload *w = owner;
@@ -50,6 +82,7 @@ static void on_lag(void *owner)
 		e.note = late_us > behind_us ? NULL : "the adapter is behind";
 		workload_tell(w, &e);
 	}
+	look_at_waits(w, now_us);
 	w->lag_expected_us = now_us + LAG_PERIOD_MS * 1000;
 	timer_start(&w->lag, w->site.loop, LAG_PERIOD_MS, on_lag, w);
 }
@@ -69,6 +102,8 @@ static void turn(struct workload *w)
 	struct client *c = &w->clients[w->options.subscribers + w->turn++ % publishers];
 	if (!publisher_turn(c->publisher))
 		w->state.skipped++;
+	else if (w->turns_left != UINT64_MAX)
+		w->turns_left--;
 }
 
 static void on_turns(void *owner, uint64_t now_us)
@@ -81,17 +116,19 @@ static void on_turns(void *owner, uint64_t now_us)
 		w->state.skipped += all - behind - w->turns_done;
 		w->turns_done = all - behind;
 	}
-	for (unsigned n = 0; n < PACE_AT_ONCE && w->turns_done < all && w->publishing; n++, w->turns_done++)
+	for (unsigned n = 0; n < PACE_AT_ONCE && w->turns_done < all && w->publishing && w->turns_left; n++, w->turns_done++)
 		turn(w);
-	if (!w->publishing)
+	if (!w->publishing || !w->turns_left)
 		return;
 	uint64_t at_us = w->turns_done < all ? now_us : due_at(w->turns_from_us, w->turns_done, rate, now_us);
 	alarm_set(&w->turns, w->site.alarms, at_us, on_turns, w);
 }
 
-void pace_publish(struct workload *w, bool on)
+void pace_publish(struct workload *w, uint64_t n)
 {
-	if (on == w->publishing || !w->options.publishers || !(w->options.rate > 0))
+	bool on = n > 0, goes_on = w->publishing && w->turns_left > 0 && w->turns.place;
+	w->turns_left = n;
+	if ((on && goes_on) || on + w->publishing == 0 || !w->options.publishers || !(w->options.rate > 0))
 		return;
 	w->publishing = on;
 	alarm_clear(&w->turns);

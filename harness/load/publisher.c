@@ -213,7 +213,11 @@ static int transmit(struct publisher *p, uint64_t op)
 	if (r < 0)
 		return r;
 	p->repairing += m->tries == 1;
-	m->tries++;
+	if (m->tries++ > 0) {
+		struct event e = message_event(p, op, EVENT_INVOKE, w->site.now_us(w->site.owner));
+		e.note = "again";
+		workload_tell(w, &e);
+	}
 	m->due_us = clock_now_us() + w->options.answer_ms * 1000;
 	set_state(p, m, PUBLISH_SENT);
 	p->sending = op + 1;

@@ -160,7 +160,28 @@ void workload_open(struct workload *w)
 void workload_publish(struct workload *w, bool on)
 {
 	if (!w->closing)
-		pace_publish(w, on);
+		pace_publish(w, on ? UINT64_MAX : 0);
+}
+
+void workload_publish_some(struct workload *w, uint64_t n)
+{
+	if (!w->closing)
+		pace_publish(w, n);
+}
+
+void workload_acks(struct workload *w, bool on)
+{
+	for (uint32_t i = 0; i < w->options.subscribers; i++) {
+		session_set_acks(w->clients[i].session, on);
+		client_after(&w->clients[i]);
+	}
+}
+
+void workload_take_over(struct workload *w, double share)
+{
+	uint64_t n = (uint64_t)(share * (double)w->options.subscribers + 0.5);
+	for (uint32_t i = 0; i < n; i++)
+		client_take_over(&w->clients[i]);
 }
 
 void workload_close(struct workload *w)

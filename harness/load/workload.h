@@ -91,6 +91,15 @@ int workload_new(const struct workload_site *site, const struct workload_options
 /* Opens all, subscribers first; publishing begins when told. */
 void workload_open(struct workload *w);
 void workload_publish(struct workload *w, bool on);
+/* n messages at the same rate, and then no more. */
+void workload_publish_some(struct workload *w, uint64_t n);
+/* Off: subscribers acknowledge nothing. On: what is due at once. */
+void workload_acks(struct workload *w, bool on);
+/*
+ * So many of the subscribers, the first ones, dial again while their connection is open, as a device does that changes
+ * networks: what comes over the old one from then on is told as a Ping, and its end.
+ */
+void workload_take_over(struct workload *w, double share);
 void workload_state(const struct workload *w, struct workload_state *ret);
 /* Everybody is up and subscribed, every publish has its outcome, and nothing is missing. */
 bool workload_settled(const struct workload *w);

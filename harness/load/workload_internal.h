@@ -10,6 +10,8 @@ enum {
 	WORKLOAD_SCRATCH_MAX = 64 << 20, /* octets of a frame or a message while it is made */
 	WORKLOAD_DOUBT_MS = 1000,      /* after the last outcome of what was on its way while somebody subscribed */
 	WORKLOAD_LAG_MS = 50,          /* the loop came late by more: it is told */
+	WORKLOAD_WAITED_EVERY_MS = 500, /* between two looks at how long we waited for a processor */
+	WORKLOAD_WAITED_MS = 50,       /* and more of it than this is told */
 };
 
 struct workload_channel {
@@ -39,8 +41,10 @@ struct workload {
 	struct timer lag;
 	uint64_t opening_from_us, turns_from_us; /* clock, of the first */
 	uint64_t opened, turns_done, turn;
+	uint64_t turns_left;           /* UINT64_MAX: no end */
 	bool publishing;
 	uint64_t lag_expected_us;
+	uint64_t looked_us, waited_us; /* how long we had waited for a processor when that was last looked at */
 };
 
 /* Adds an event; at_us is set here. */
@@ -58,5 +62,5 @@ static inline uint32_t workload_place(const struct workload *w, const struct cli
 
 /* pace.c: opening, turns to publish, and the harness's own lag. */
 void pace_open(struct workload *w);
-void pace_publish(struct workload *w, bool on);
+void pace_publish(struct workload *w, uint64_t n); /* UINT64_MAX: until further notice; 0: no more */
 void pace_stop(struct workload *w);

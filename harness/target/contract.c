@@ -40,6 +40,7 @@ const struct opt contract_table[] = {
 	ROW(22, "pongs_only", pongs_only, OPT_FLAG, "only a Pong is a sign of life: who talks and does not answer a Ping is closed too"),
 	ROW(23, "answers_errors", answers_errors, OPT_FLAG,
 	    "a message that the application cannot read is answered with an error, and the connection stays"),
+	ROW(24, "window", window, OPT_U64, "messages of one channel in flight to a client that has not acknowledged them, at most"),
 	{0},
 };
 

@@ -30,6 +30,7 @@ struct contract {
 	double handshake_rate;     /* of the whole target, a second */
 	bool pongs_only;           /* only a Pong is a sign of life, not a message */
 	bool answers_errors;       /* what the application cannot read is answered, and the connection stays */
+	uint64_t window;           /* messages of a channel in flight that are not acknowledged, at most */
 
 	bool given[32];            /* by row of the table: it was stated */
 };

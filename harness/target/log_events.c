@@ -44,6 +44,14 @@ static void on_bad(struct log_events *l, struct event *e, struct span line)
 	add_shown(l, e, line);
 }
 
+static enum end_by by_of(const char *initiator)
+{
+	for (int by = END_BY_CLIENT; by <= END_BY_NETWORK; by++)
+		if (strcmp(initiator, end_by_name((enum end_by)by)) == 0)
+			return (enum end_by)by;
+	return END_BY_NOBODY;
+}
+
 static void on_line(void *owner, size_t file, struct span line, bool cut)
 {
 	struct log_events *l = owner;
@@ -64,6 +72,7 @@ static void on_line(void *owner, size_t file, struct span line, bool cut)
 	e.node = node ? node : e.node;
 	e.id = entry.connection[0] ? entry.connection : NULL;
 	e.code = entry.code;
+	e.by = by_of(entry.initiator);
 	e.value = entry.time_s > 0 ? entry.time_s - l->o.start_s : 0;
 	if (!entry.event[0])
 		return add_shown(l, &e, line);

@@ -30,7 +30,7 @@ static void builtin(void **state)
 		assert_true(strncmp(dialect_builtin_text(n), "# ", 2) == 0);
 		arena_fini(&a);
 	}
-	assert_int_equal(n, 11);
+	assert_int_equal(n, 12);
 	assert_null(dialect_builtin_text(n));
 }
 

@@ -14,7 +14,7 @@ static void wsquall_up_to_three(void)
 {
 	begin("wsquall");
 	session_subscribe(s, 7, "c");
-	request("/ws?a=1", "/ws?a=1", false);
+	request("/ws?a=1", "/ws?a=1&window=256", false);
 	session_open(s, 0);
 	expect("");
 	hear("{\"type\":\"welcome\",\"session\":\"S\",\"resumed\":false}");
