@@ -13,6 +13,8 @@
 enum {
 	NODES_MAX = 64,
 	METRIC_SAMPLES_MIN = 5,    /* of one node, to say how it grows */
+	CONTENDED_PERCENT = 10,    /* of the time the harness waited for a processor: the machine is too small */
+	CONTENDED_TIMES = 4,       /* then only what is so many times too late is the target's fault */
 };
 
 static const char ISOLATED[] = "backpressure.isolated", BOUNDED[] = "backpressure.bounded",
@@ -22,13 +24,14 @@ static const char *const checks[] = {ISOLATED, BOUNDED, POLICY, NULL};
 struct backpressure_options {
 	uint64_t p99_ms, times;
 	const char *metric;
-	uint64_t growth;
+	uint64_t growth, peak;
 	uint64_t code, closed;
 };
 
 /* A straight line through samples, by sums; times count from the first one, in seconds. */
 struct line {
 	uint64_t n;
+	double peak;
 	double from_s, to_s, t, v, tt, tv;
 };
 
@@ -37,6 +40,8 @@ struct backpressure {
 	struct line lines[NODES_MAX];
 	uint64_t closed, logs;
 	uint64_t late_us, late_until_us; /* the harness's own loop: the worst of it, and when it was late last */
+	uint64_t waited_us, hurt_us, hurt_from_us; /* for a processor; while a fault was in force, and that time */
+	uint64_t storm_us;         /* since when the first one was */
 	bool hurt;                 /* a fault was in force */
 };
 
@@ -54,7 +59,8 @@ static void on_deliver(struct check_run *run, const struct event *e)
 		return;
 	if (e->sent_us <= b->late_until_us) /* it waited for us */
 		return;
-	if (t->n_faults)
+	bool waited = b->hurt && e->sent_us >= b->storm_us && e->sent_us < t->calm_us; /* until it was over */
+	if (t->n_faults || waited)
 		hist_record(&b->stormy, e->at_us - e->sent_us);
 	else if (t->phase <= TRACK_WARM)
 		hist_record(&b->calm, e->at_us - e->sent_us);
@@ -71,6 +77,7 @@ static void on_metric(struct check_run *run, const struct event *e)
 	if (!l->n++)
 		l->from_s = at_s;
 	double t = at_s - l->from_s;
+	l->peak = e->value > l->peak ? e->value : l->peak;
 	l->to_s = at_s;
 	l->t += t;
 	l->v += e->value;
@@ -90,11 +97,21 @@ static void backpressure_event(struct check_run *run, const struct event *e)
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
 	struct track *t = check_track(run);
+	if (t->n_faults && !b->hurt)
+		b->storm_us = e->at_us;
 	b->hurt |= t->n_faults > 0;
+	if (t->n_faults && !b->hurt_from_us) {
+		b->hurt_from_us = e->at_us;
+	} else if (!t->n_faults && b->hurt_from_us) {
+		b->hurt_us += e->at_us - b->hurt_from_us;
+		b->hurt_from_us = 0;
+	}
 	if (e->kind == EVENT_DELIVER && t->pair)
 		on_deliver(run, e);
 	else if (e->kind == EVENT_METRIC)
 		on_metric(run, e);
+	else if (e->kind == EVENT_LAG && e->type == EVENT_INFO)
+		b->waited_us += t->n_faults ? (uint64_t)(e->value * 1000) : 0;
 	else if (e->kind == EVENT_LAG)
 		on_lag(b, e, t->n_faults > 0);
 	else if (e->kind == EVENT_LOG && e->type == EVENT_OK) {
@@ -110,9 +127,14 @@ static void judge_isolated(struct check_run *run)
 	uint64_t p99 = hist_percentile(&b->stormy, 99), warm = hist_percentile(&b->calm, 99);
 	check_samples(run, ISOLATED, hist_count(&b->stormy));
 	check_note(run, ISOLATED, "p99 of the others %.1f ms, %.1f ms before", (double)p99 / 1000, (double)warm / 1000);
+	uint64_t hurt_us = b->hurt_us + (b->hurt_from_us ? check_track(run)->now_us - b->hurt_from_us : 0);
+	bool contended = b->waited_us * 100 > hurt_us * CONTENDED_PERCENT;
 	bool late = p99 > o->p99_ms * 1000, slower = o->times && warm && p99 > o->times * warm;
 	if ((late || slower) && b->late_us * 2 > p99)
 		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
+	else if ((late || slower) && contended && p99 <= o->p99_ms * 1000 * CONTENDED_TIMES)
+		check_unknown(run, ISOLATED, "the others waited %.0f ms for a message (p99), and the harness itself waited for a "
+			      "processor %.0f %% of the time", (double)p99 / 1000, (double)b->waited_us * 100 / (double)hurt_us);
 	else if (late)
 		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.0f ms for a message (p99)",
 			(double)p99 / 1000);
@@ -134,7 +156,10 @@ static void judge_bounded(struct check_run *run)
 		double slope = (n * l->tv - l->t * l->v) / spread, grown = slope * (l->to_s - l->from_s);
 		check_samples(run, BOUNDED, l->n);
 		check_note(run, BOUNDED, "%s grew by %.1f MiB", o->metric, grown / 1048576);
-		if (grown > (double)o->growth)
+		if (o->peak && l->peak > (double)o->peak)
+			check_fail(run, BOUNDED, NULL, "%s of node %u was %.1f MiB while some were slow, at most %.1f MiB is fine",
+				   o->metric, node, l->peak / 1048576, (double)o->peak / 1048576);
+		else if (grown > (double)o->growth)
 			check_fail(run, BOUNDED, NULL, "%s of node %u grew by %.1f MiB in %.0f s while some were slow", o->metric, node,
 				   grown / 1048576, l->to_s - l->from_s);
 	}
@@ -185,6 +210,7 @@ static const struct opt options[] = {
 		.help = "sample of the target's metrics that must not grow"),
 	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX,
 		.help = "how much it may grow while a fault is in force"),
+	ROW("peak", peak, OPT_SIZE, .max = INT64_MAX, .help = "and how large it may be at any time meanwhile; 0B: any"),
 	ROW("code", code, OPT_U64, .max = 4999,
 	    .help = "close code of slow consumers in the log; 0: lines that the target file calls `slow` count"),
 	ROW("closed", closed, OPT_U64, .def = "1", .help = "how many the log must tell at least"),

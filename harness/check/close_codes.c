@@ -29,7 +29,7 @@ struct ending {
 	uint64_t up_us, end_us;
 	uint64_t reason;           /* hash of what the client saw; of what was logged */
 	int code, logged_code;
-	enum end_by by;
+	enum end_by by, logged_by;
 	bool ended, logged, clean, chaos, calm;
 };
 static struct ending joined;       /* stands for one that is done with */
@@ -91,6 +91,13 @@ static bool agrees(const struct close_options *o, const struct ending *d)
 	return d->logged_code != NORMAL && d->logged_code != NO_CODE;
 }
 
+/* When both begin at once each is right in its own eyes, and then the codes differ. */
+static bool began_agrees(const struct ending *d)
+{
+	return d->logged_by == END_BY_NOBODY || !d->clean || d->by == END_BY_NETWORK || d->code != d->logged_code ||
+	       d->logged_by == d->by || (d->by == END_BY_SERVER) == (d->code == NORMAL);
+}
+
 static void judge_client(struct check_run *run, const struct event *e, const struct ending *d)
 {
 	const struct close_options *o = check_options(run);
@@ -112,9 +119,12 @@ static void judge(struct check_run *run, const struct event *e, const struct end
 	if (!agrees(o, d))
 		check_fail_of(run, SERVER, e, d->client, 0, "client %u saw code %d (%s, by the %s), the log says %d", d->client,
 			d->code, d->clean ? "clean" : "not clean", end_by_name(d->by), d->logged_code);
-	else if (o->reasons && d->clean && d->by == END_BY_SERVER && !reason_agrees)
-		check_fail_of(run, SERVER, e, d->client, 0, "client %u was told another reason for code %d than the log has",
-			d->client, d->code);
+	else if (o->reasons && d->clean && d->by != END_BY_NETWORK && !reason_agrees)
+		check_fail_of(run, SERVER, e, d->client, 0, "client %u %s another reason for code %d than the log has", d->client,
+			      d->by == END_BY_SERVER ? "was told" : "gave", d->code);
+	else if (!began_agrees(d))
+		check_fail_of(run, SERVER, e, d->client, 0, "client %u saw the %s begin the close with %d, the log says the %s",
+			      d->client, end_by_name(d->by), d->code, end_by_name(d->logged_by));
 	judge_client(run, e, d);
 }
 
@@ -144,6 +154,7 @@ static void on_end(struct check_run *run, const struct event *e)
 	*d = (struct ending){
 		.client = e->client, .connection = e->connection, .up_us = t->client->up_us, .end_us = e->at_us,
 		.reason = d->logged ? d->reason : hash_of(e->text), .code = e->code, .logged_code = d->logged_code, .by = e->by,
+		.logged_by = d->logged_by,
 		.ended = true, .logged = d->logged, .clean = e->clean, .chaos = t->phase == TRACK_CHAOS,
 		.calm = t->calm_us != UINT64_MAX && t->client->hit != e->connection,
 	};
@@ -173,6 +184,7 @@ static void on_log(struct check_run *run, const struct event *e)
 		return;
 	d->logged = true;
 	d->logged_code = e->code;
+	d->logged_by = e->by;
 	if (!d->ended) {
 		d->reason = hash_of(e->note);
 		return;
@@ -244,7 +256,7 @@ static const struct opt options[] = {
 	{.name = "within", .type = OPT_DURATION, .offset = offsetof(struct close_options, within_ms), .max = INT64_MAX,
 	 .help = "how long the log may take to tell an end without a Close; default: heartbeat and timeout of the contract"},
 	{.name = "reasons", .type = OPT_FLAG, .offset = offsetof(struct close_options, reasons),
-	 .help = "the log must have the reason of each Close, too"},
+	 .help = "the log must have the reason of each Close, ours too"},
 	{0},
 };
 

@@ -17,6 +17,7 @@ static const char *const checks[] = {HIT, NULL};
 /* What is counted: its key, and what it is. */
 #define COUNTS(X) \
 	X(faults_hit_live, "live connections that a fault named, or that were lost while one was in force") \
+	X(nodes_hit, "times that a fault acted on a node, or on the broker") \
 	X(connections_lost, "connections that ended other than by the client") \
 	X(reconnects, "connections of clients that had one before") \
 	X(resumes, "subscriptions, or sessions, that were asked to go on where they were, and were answered") \
@@ -112,6 +113,7 @@ static void coverage_event(struct check_run *run, const struct event *e)
 	struct coverage *c = check_state(run);
 	struct track *t = check_track(run);
 	c->faults |= e->kind == EVENT_FAULT && e->type == EVENT_INVOKE;
+	c->n[COUNT_nodes_hit] += e->kind == EVENT_FAULT && e->type == EVENT_INFO && e->node;
 	if (e->kind == EVENT_FAULT && e->type == EVENT_INFO && t->client && t->client->up)
 		count_hit(run, e->client, t->client->connection);
 	else if (e->kind == EVENT_END && t->ended && e->by != END_BY_CLIENT) {
@@ -150,8 +152,10 @@ static void coverage_end(struct check_run *run)
 	for (size_t i = 0; i < COUNT_KINDS; i++) {
 		const char *asked = ((const char *const *)check_options(run))[i];
 		struct bound b;
-		if (!asked && i == COUNT_faults_hit_live && c->faults)
-			asked = ">=1"; /* unasked */
+		if (!asked && i == COUNT_faults_hit_live && c->faults && !c->n[COUNT_nodes_hit])
+			asked = ">=1"; /* unasked; a fault of a process is shown by the process */
+		if (!asked && i == COUNT_nodes_hit && c->n[i])
+			asked = ">=1";
 		if (!asked)
 			continue;
 		asked_at_all = asked;

@@ -2,6 +2,8 @@
  * Heartbeats: an idle client is pinged in time; who does not answer is let go in time; who answers is not. Time is only
  * judged while no fault is in force and the harness itself is not late.
  */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/check/check.h"
@@ -13,8 +15,8 @@ enum {
 	ADVISED_MS = 30000,        /* proxies drop what is quiet for longer */
 };
 
-static const char INTERVAL[] = "heartbeat.interval", TIMEOUT[] = "heartbeat.timeout";
-static const char *const checks[] = {INTERVAL, TIMEOUT, NULL};
+static const char INTERVAL[] = "heartbeat.interval", TIMEOUT[] = "heartbeat.timeout", GHOSTS[] = "heartbeat.ghosts";
+static const char *const checks[] = {INTERVAL, TIMEOUT, GHOSTS, NULL};
 
 /* Faults that make a client silent for the target. */
 static const char *const silencing[] = {"half_open", "never_pong"};
@@ -22,14 +24,36 @@ static const char *const silencing[] = {"half_open", "never_pong"};
 struct beat {
 	uint32_t connection;
 	uint64_t quiet_us;         /* since when nothing went over it */
-	uint64_t pings, silent_us;
+	uint64_t pings;
+	uint64_t id;               /* hash of its correlation id; 0: it has none */
 	bool told;
+};
+
+/* A connection whose client went silent. */
+struct ghost {
+	uint32_t client;
+	uint64_t since_us;         /* 0: it is so no more */
+	bool let_go, gone;         /* told, or judged */
+	struct check_moment *kept; /* it seems to be open still */
+	uint64_t silent_us;        /* then */
+	char fault[TRACK_NAME_MAX];
+};
+
+/* A connection, by its correlation id. */
+struct line {
+	uint32_t client, connection;
+	uint64_t up_us;
+};
+
+struct heartbeat_options {
+	uint64_t ghosts_ms;
 };
 
 struct heartbeat {
 	struct slots beats;        /* by client */
-	struct map ids;            /* hash of the correlation id: client number + 1, as a pointer */
-	bool logs;
+	struct map ids;            /* by the hash of the correlation id: struct line */
+	struct map ghosts;         /* by the hash of the correlation id */
+	bool logs, ends;           /* the log tells of our connections, and of the ends of some */
 };
 
 static uint64_t hash_of(const char *text)
@@ -63,6 +87,8 @@ static int heartbeat_start(struct check_run *run, struct err *e)
 			   "or more", (double)c->heartbeat_ms / 1000);
 	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms)
 		check_skip(run, TIMEOUT, "the contract promises no end for those who do not answer");
+	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms)
+		check_skip(run, GHOSTS, "the contract promises no end for those who do not answer");
 	return 0;
 }
 
@@ -89,7 +115,8 @@ static struct beat *beat_of(struct check_run *run, const struct event *e)
 	struct track *t = check_track(run);
 	struct beat *b = slots_get(&h->beats, e->client, sizeof(*b));
 	if (b && e->kind == EVENT_CONNECT && e->type == EVENT_OK)
-		*b = (struct beat){.connection = e->connection, .quiet_us = e->at_us};
+		*b = (struct beat){
+			.connection = e->connection, .quiet_us = e->at_us, .id = e->id ? hash_of(e->id) : 0};
 	return b && b->connection == e->connection && b->connection == t->client->connection ? b : NULL;
 }
 
@@ -116,36 +143,135 @@ static void on_traffic(struct check_run *run, const struct event *e)
 		count_life(run, t->client, b);
 }
 
+static struct ghost *ghost_of(struct check_run *run, uint64_t id, bool make)
+{
+	struct heartbeat *h = check_state(run);
+	struct ghost *g = id ? map_get(&h->ghosts, id) : NULL;
+	return g || !id || !make ? g : track_made(check_track(run), &h->ghosts, id, sizeof(*g));
+}
+
+/* From the first moment on the target hears nothing that counts: neither the client nor its Pongs. */
+static bool is_silencing(const struct check_run *run, const struct event *e)
+{
+	for (size_t i = 0; e->text && i < ARRAY_LEN(silencing); i++)
+		if (strncmp(e->text, silencing[i], strlen(silencing[i])) == 0)
+			return true;
+	return check_contract(run)->pongs_only && e->text && strncmp(e->text, "frame_drop", strlen("frame_drop")) == 0 &&
+	       e->note && strstr(e->note, "opcode=pong");
+}
+
 static void on_silenced(struct check_run *run, const struct event *e)
 {
 	struct heartbeat *h = check_state(run);
+	struct track *t = check_track(run);
 	struct beat *b = slots_get(&h->beats, e->client, sizeof(*b));
-	for (size_t i = 0; b && e->text && i < ARRAY_LEN(silencing); i++)
-		if (strncmp(e->text, silencing[i], strlen(silencing[i])) == 0 && !b->silent_us)
-			b->silent_us = e->at_us;
+	uint32_t connection = e->connection ? e->connection : t->client ? t->client->connection : 0;
+	struct ghost *g = b && b->connection == connection && is_silencing(run, e) ? ghost_of(run, b->id, true) : NULL;
+	if (!g || g->since_us)
+		return;
+	*g = (struct ghost){.client = e->client, .since_us = e->at_us};
+	snprintf(g->fault, sizeof(g->fault), "%s", e->text);
+}
+
+/* It should have been let go, and gone, by now. */
+static void judge_ghost(struct check_run *run, struct ghost *g, const struct event *at)
+{
+	const struct heartbeat_options *o = check_options(run);
+	struct track *t = check_track(run);
+	uint64_t bound_us = death_us(check_contract(run)), silent_us = g->since_us ? t->now_us - g->since_us : 0;
+	if (!g->since_us || g->gone)
+		return;
+	if (!g->let_go && silent_us > bound_us) {
+		g->let_go = true;
+		check_fail_of(run, TIMEOUT, at, g->client, 0, "client %u was silent for %.1f s and was never let go", g->client,
+			      (double)silent_us / 1e6);
+	}
+	if (silent_us > bound_us + o->ghosts_ms * 1000) {
+		g->gone = true; /* a log that tells of nobody's end shows nothing: judge_kept() */
+		g->kept = check_moment(run, at, g->client, 0);
+		g->silent_us = silent_us;
+	}
+}
+
+static void judge_kept(struct check_run *run, struct ghost *g)
+{
+	const struct heartbeat *h = check_state(run);
+	if (!g->silent_us)
+		return;
+	if (!h->ends) {
+		check_unknown(run, GHOSTS, "the log tells of the end of none of our connections");
+		check_moment_drop(run, TAKE_PTR(g->kept));
+		return;
+	}
+	check_fail_then(run, GHOSTS, TAKE_PTR(g->kept), NULL, g->client, 0,
+			"client %u vanished %.1f s ago, and its connection is still open", g->client, (double)g->silent_us / 1e6);
+}
+
+/* The fault is healed: the silent ones are heard again, or reset, and what becomes of them proves nothing. */
+static void end_silence(struct check_run *run, const struct event *e)
+{
+	struct heartbeat *h = check_state(run);
+	for (size_t i = 0; i < h->ghosts.cap; i++) {
+		struct ghost *g = h->ghosts.slots[i].key ? h->ghosts.slots[i].value : NULL;
+		if (!g || !e->text || strcmp(g->fault, e->text) != 0)
+			continue;
+		if (h->logs)
+			judge_ghost(run, g, e);
+		g->since_us = 0;
+		g->gone = g->let_go = true;
+	}
+}
+
+static void is_let_go(struct check_run *run, struct ghost *g, const struct event *e)
+{
+	uint64_t silent_us = e->at_us - g->since_us;
+	if (g->let_go)
+		return;
+	g->let_go = true;
+	check_samples(run, TIMEOUT, 1);
+	if (silent_us > death_us(check_contract(run)))
+		check_fail_of(run, TIMEOUT, e, g->client, 0, "client %u was silent for %.1f s before it was let go", g->client,
+			      (double)silent_us / 1e6);
+}
+
+static void is_gone(struct check_run *run, struct ghost *g, const struct event *e)
+{
+	const struct heartbeat_options *o = check_options(run);
+	uint64_t silent_us = e->at_us - g->since_us;
+	is_let_go(run, g, e);
+	if (g->gone)
+		return;
+	g->gone = true;
+	check_samples(run, GHOSTS, 1);
+	if (silent_us > death_us(check_contract(run)) + o->ghosts_ms * 1000)
+		check_fail_of(run, GHOSTS, e, g->client, 0, "client %u vanished %.1f s before its connection was gone", g->client,
+			      (double)silent_us / 1e6);
 }
 
 static void on_log(struct check_run *run, const struct event *e)
 {
 	struct heartbeat *h = check_state(run);
 	struct track *t = check_track(run);
-	uint32_t client = e->id ? (uint32_t)(uintptr_t)map_get(&h->ids, hash_of(e->id)) : 0;
-	bool death = e->text && strcmp(e->text, "heartbeat") == 0;
-	struct beat *b = client ? slots_get(&h->beats, client, sizeof(*b)) : NULL;
-	if (!b || !e->text || (!death && strcmp(e->text, "disconnect") != 0))
+	uint64_t id = e->id ? hash_of(e->id) : 0;
+	const struct line *line = id ? map_get(&h->ids, id) : NULL;
+	bool death = e->text && strcmp(e->text, "heartbeat") == 0, end = e->text && strcmp(e->text, "disconnect") == 0;
+	struct ghost *g = ghost_of(run, id, false);
+	h->logs |= line != NULL;
+	h->ends |= line && end;
+	if (!line || (!death && !end))
 		return;
-	h->logs = true;
-	const struct track_client *c = track_client(t, client);
-	uint64_t bound_us = death_us(check_contract(run));
-	if (b->silent_us) {
-		check_samples(run, TIMEOUT, 1);
-		if (e->at_us > b->silent_us + bound_us)
-			check_fail_of(run, TIMEOUT, e, client, 0, "client %u was silent for %.1f s before it was let go", client,
-				      (double)(e->at_us - b->silent_us) / 1e6);
-		b->silent_us = 0;
-	} else if (death && c->hit != b->connection && t->calm_us != UINT64_MAX && e->at_us > t->calm_us + bound_us) {
-		check_fail_of(run, TIMEOUT, e, client, 0, "client %u answers its Pings, and was let go as if it did not", client);
-	}
+	const struct track_client *c = track_client(t, line->client);
+	/* No fault since it came, or it had its time after the last one. */
+	uint64_t half_us = check_contract(run)->heartbeat_timeout_ms * 500;
+	bool calm = t->calm_us != UINT64_MAX && c->hit != line->connection && t->lag_us < half_us &&
+		    (line->up_us >= t->calm_us || e->at_us > t->calm_us + death_us(check_contract(run)));
+	if (g && g->since_us && end)
+		is_gone(run, g, e);
+	else if (g && g->since_us)
+		is_let_go(run, g, e);
+	else if (!g && death && calm)
+		check_fail_of(run, TIMEOUT, e, line->client, 0, "client %u answers its Pings, and was let go as if it did not",
+			      line->client);
 }
 
 static void heartbeat_event(struct check_run *run, const struct event *e)
@@ -153,14 +279,19 @@ static void heartbeat_event(struct check_run *run, const struct event *e)
 	struct heartbeat *h = check_state(run);
 	if (!check_contract(run)->heartbeat_ms)
 		return;
-	if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && e->id && !map_get(&h->ids, hash_of(e->id)))
-		map_put(&h->ids, hash_of(e->id), (void *)(uintptr_t)e->client);
+	if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && e->id && !map_get(&h->ids, hash_of(e->id))) {
+		struct line *line = track_made(check_track(run), &h->ids, hash_of(e->id), sizeof(*line));
+		if (line)
+			*line = (struct line){e->client, e->connection, e->at_us};
+	}
 	/* Pings of ours are no traffic: a client is idle while it says nothing and is told nothing. */
 	bool traffic = e->kind != EVENT_FAULT && e->kind != EVENT_ANSWER && e->kind != EVENT_LOG;
 	if (e->kind == EVENT_LOG && check_contract(run)->heartbeat_timeout_ms)
 		on_log(run, e);
 	else if (e->kind == EVENT_FAULT && e->type == EVENT_INFO && e->client)
 		on_silenced(run, e);
+	else if (e->kind == EVENT_FAULT && e->type == EVENT_OK)
+		end_silence(run, e);
 	else if (traffic && e->client && e->connection && check_track(run)->client)
 		on_traffic(run, e);
 }
@@ -176,26 +307,45 @@ static void heartbeat_end(struct check_run *run)
 			judge_quiet(run, c, b, NULL, false);
 			count_life(run, c, b);
 		}
-		if (b->silent_us && h->logs && t->now_us > b->silent_us + death_us(check_contract(run)))
-			check_fail_of(run, TIMEOUT, NULL, i, 0, "client %u was silent for %.1f s and was never let go", i,
-				      (double)(t->now_us - b->silent_us) / 1e6);
 	}
+	for (size_t i = 0; h->logs && i < h->ghosts.cap; i++)
+		if (h->ghosts.slots[i].key)
+			judge_ghost(run, h->ghosts.slots[i].value, NULL);
+	for (size_t i = 0; i < h->ghosts.cap; i++)
+		if (h->ghosts.slots[i].key)
+			judge_kept(run, h->ghosts.slots[i].value);
 }
 
 static void heartbeat_stop(struct check_run *run)
 {
 	struct heartbeat *h = check_state(run);
 	slots_fini(&h->beats);
+	for (size_t i = 0; i < h->ghosts.cap; i++)
+		if (h->ghosts.slots[i].key) {
+			struct ghost *g = h->ghosts.slots[i].value;
+			check_moment_drop(run, g->kept);
+			free(g);
+		}
+	map_fini(&h->ghosts);
+	for (size_t i = 0; i < h->ids.cap; i++)
+		if (h->ids.slots[i].key)
+			free(h->ids.slots[i].value);
 	map_fini(&h->ids);
 }
 
-static const struct opt options[] = {{0}};
+static const struct opt options[] = {
+	{.name = "ghosts", .type = OPT_DURATION, .offset = offsetof(struct heartbeat_options, ghosts_ms), .def = "8s",
+	 .max = INT64_MAX,
+	 .help = "how long a connection may outlive the time at which its silent client is let go"},
+	{0},
+};
 
 const struct checker checker_heartbeat = {
 	.name = "heartbeat",
 	.about = "idle clients are pinged in time, dead ones let go, living ones kept",
 	.checks = checks,
 	.options = options,
+	.options_size = sizeof(struct heartbeat_options),
 	.state_size = sizeof(struct heartbeat),
 	.start = heartbeat_start,
 	.event = heartbeat_event,

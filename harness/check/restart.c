@@ -22,6 +22,14 @@ static const char *const checks[] = {DRAIN, HERD, READY_FIRST, NULL};
 
 struct restart_options {
 	double peak;
+	uint64_t within_ms;
+};
+
+enum { NODES_MAX = 64 };
+
+/* Of a subscription: how far it had acknowledged when its node was last told to end. */
+struct told {
+	uint64_t acked, last, acked_then;
 };
 
 /* Faults that tell a process to end, and give it time. */
@@ -40,14 +48,24 @@ struct restart {
 	bool watched;              /* readiness is known at all */
 	uint64_t doubt_us;         /* a burst began while everybody was ready; 0: none */
 	uint64_t doubt_client;
+	uint64_t told_us[NODES_MAX]; /* by node, [0]: any: when it was told to end */
+	struct slots confirmed;    /* by stream: the highest message that was confirmed by then */
+	struct slots acks;         /* by subscription: struct told */
 };
+
+static bool is_ending(const char *fault)
+{
+	for (size_t k = 0; fault && k < ARRAY_LEN(ending); k++)
+		if (strncmp(fault, ending[k], strlen(ending[k])) == 0)
+			return true;
+	return false;
+}
 
 static bool only_endings(const struct track *t)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < t->n_faults; i++)
-		for (size_t k = 0; k < ARRAY_LEN(ending); k++)
-			n += strncmp(t->faults[i], ending[k], strlen(ending[k])) == 0;
+		n += is_ending(t->faults[i]);
 	return n && n == t->n_faults;
 }
 
@@ -112,11 +130,81 @@ static void settle_doubt(struct check_run *run, const struct event *at)
 	s->doubt_us = 0;
 }
 
+/* A node is told to end: from here on its goodbyes are due, and what was confirmed so far comes before them. */
+static void on_told(struct check_run *run, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	struct track *t = check_track(run);
+	s->told_us[0] = e->at_us;
+	if (e->node < NODES_MAX)
+		s->told_us[e->node] = e->at_us;
+	for (size_t i = 0; i < t->channels.cap; i++) {
+		const struct track_channel *channel = t->channels.slots[i].key ? t->channels.slots[i].value : NULL;
+		for (const struct track_stream *stream = channel ? channel->streams : NULL; stream; stream = stream->next) {
+			uint64_t *top = slots_get(&s->confirmed, stream->slot, sizeof(*top));
+			if (top)
+				*top = ranges_top(&stream->ok);
+		}
+	}
+	for (uint32_t i = 0; i < s->acks.n; i++) {
+		struct told *told = slots_get(&s->acks, i, sizeof(*told));
+		told->acked_then = told->acked;
+	}
+}
+
+/* When the node of the client was told to end; 0: it was not, as far as is known. */
+static uint64_t told_us(struct check_run *run, const struct track_client *c)
+{
+	const struct restart *s = check_state(run);
+	return c->node && c->node < NODES_MAX ? s->told_us[c->node] : s->told_us[0];
+}
+
+/*
+ * What was confirmed before its node was told to end was on its way to the client, and comes before the goodbye. Not so
+ * what the window held back.
+ */
+static void judge_queue(struct check_run *run, const struct track_sub *sub, uint64_t told, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	uint64_t window = check_contract(run)->window;
+	struct told *acks = slots_get(&s->acks, sub->slot, sizeof(*acks));
+	if (!sub->on || sub->connection != e->connection || sub->ok_us >= told || !acks || !check_contract(run)->ordered ||
+	    (window && (!acks->last || acks->last + 1 > acks->acked_then + window)))
+		return;
+	for (struct track_pair *p = sub->pairs; p; p = p->next) {
+		const uint64_t *confirmed = slots_get(&s->confirmed, p->stream->slot, sizeof(*confirmed));
+		uint64_t top = p->top > p->from ? p->top : p->from;
+		check_samples(run, DRAIN, 1);
+		if (!confirmed || *confirmed <= top || !ranges_has(&p->stream->ok, top + 1))
+			continue;
+		check_fail_of(run, DRAIN, e, sub->client->number, sub->channel->number,
+			      "client %u was told goodbye (%d), and not given message %llu of publisher %u, which was confirmed before its "
+			      "node was told to end", sub->client->number, e->code, (unsigned long long)top + 1, p->stream->publisher);
+		return;
+	}
+}
+
+static void judge_goodbye(struct check_run *run, const struct event *e)
+{
+	const struct restart_options *o = check_options(run);
+	const struct track_client *c = check_track(run)->client;
+	uint64_t told = told_us(run, c), within_ms = o->within_ms ? o->within_ms : check_contract(run)->drain_ms;
+	if (!told || c->up_us >= told)
+		return;
+	if (within_ms && e->at_us > told + within_ms * 1000)
+		check_fail(run, DRAIN, e, "client %u was told goodbye %.1f s after its node was told to end, and not within %.1f s",
+			   e->client, (double)(e->at_us - told) / 1e6, (double)within_ms / 1000);
+	for (const struct track_sub *sub = c->subs; sub && c->tampered != e->connection; sub = sub->next_of_client)
+		judge_queue(run, sub, told, e);
+}
+
 static void on_end(struct check_run *run, const struct event *e)
 {
 	bool polite = e->by == END_BY_SERVER && (e->code == GOING_AWAY || e->code == SERVICE_RESTART);
 	if (polite)
 		goodbye(run, e);
+	if (polite && e->clean)
+		judge_goodbye(run, e);
 	if (e->by == END_BY_CLIENT || !only_endings(check_track(run)))
 		return;
 	check_samples(run, DRAIN, 1);
@@ -139,12 +227,24 @@ static void on_node(struct check_run *run, const struct event *e)
 	s->doubt_us = 0; /* it may have been first; settle_doubt() came before this */
 }
 
+static bool is_told(const struct event *e)
+{
+	return e->kind == EVENT_FAULT && e->type == EVENT_INFO && is_ending(e->text) && e->note &&
+	       strncmp(e->note, "node.signal", strlen("node.signal")) == 0;
+}
+
 static void restart_event(struct check_run *run, const struct event *e)
 {
 	struct restart *s = check_state(run);
 	struct track *t = check_track(run);
 	settle_doubt(run, e);
-	if (e->kind == EVENT_NODE) {
+	if (is_told(e)) {
+		on_told(run, e);
+	} else if ((e->kind == EVENT_ACK || e->kind == EVENT_DELIVER) && t->sub && e->seq) {
+		struct told *told = slots_get(&s->acks, t->sub->slot, sizeof(*told));
+		if (told)
+			*(e->kind == EVENT_ACK ? &told->acked : &told->last) = e->seq;
+	} else if (e->kind == EVENT_NODE) {
 		on_node(run, e);
 	} else if (e->kind == EVENT_END && t->ended) {
 		on_end(run, e);
@@ -181,11 +281,15 @@ static void restart_stop(struct check_run *run)
 	free(s->closes.at_us);
 	free(s->returns.at_us);
 	slots_fini(&s->told);
+	slots_fini(&s->confirmed);
+	slots_fini(&s->acks);
 }
 
 static const struct opt options[] = {
 	{.name = "peak", .type = OPT_PERCENT, .offset = offsetof(struct restart_options, peak), .def = "50%",
 	 .help = "largest share of a drain's closes, and of the reconnects after it, that may come within 100 ms"},
+	{.name = "within", .type = OPT_DURATION, .offset = offsetof(struct restart_options, within_ms), .max = INT64_MAX,
+	 .help = "everybody was told goodbye this long after the node was told to end; default: the contract's drain"},
 	{0},
 };
 

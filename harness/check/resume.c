@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "harness/check/check.h"
+#include "harness/check/positions.h"
 #include "harness/check/resume_refused.h"
 #include "harness/check/slots.h"
 #include "harness/check/track.h"
@@ -14,7 +15,6 @@
 enum {
 	FAST_MS = 100,
 	SETTLE_MS = 5000,          /* a replay that has not ended after this long, at the end of the history, never will */
-	POSITIONS = 64,            /* positions of a channel that are remembered */
 };
 
 static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[] = "resume.twice",
@@ -31,6 +31,7 @@ struct resume_options {
 /* Of a subscription: the replay that is coming. */
 struct replay {
 	bool on, zero, implicit, beyond;
+	bool again;                /* somebody had asked for the position that was asked for last */
 	uint64_t asked, next, newest, ok_us;
 	uint32_t connection, epoch;
 	uint64_t last_seq;         /* the highest that ever came, in last_epoch */
@@ -51,18 +52,9 @@ struct takeover {
 	bool told;
 };
 
-struct position {
-	uint64_t seq, asked;
-	uint32_t epoch;
-};
-struct positions {
-	struct position of[POSITIONS];
-	unsigned next;
-};
-
 struct resume {
 	struct slots replays, dues, takeovers;
-	struct map positions;      /* by channel */
+	struct positions positions;
 	struct resume_refused refused;
 	uint64_t resumes, longest_us;
 };
@@ -79,22 +71,13 @@ static int resume_start(struct check_run *run, struct err *e)
 	return 0;
 }
 
-/* Notes that the position is asked for; how often it was before. */
-static uint64_t note_position(struct check_run *run, const struct event *e, bool asks)
+static void on_asked(struct check_run *run)
 {
 	struct resume *s = check_state(run);
-	struct positions *p = map_get(&s->positions, e->channel);
-	const struct track_sub *sub = check_track(run)->sub;
-	if (!p)
-		p = track_made(check_track(run), &s->positions, e->channel, sizeof(*p));
-	for (size_t i = 0; p && i < POSITIONS; i++)
-		if (p->of[i].asked && p->of[i].seq == sub->asked_seq && p->of[i].epoch == sub->asked_epoch) {
-			p->of[i].asked += asks;
-			return p->of[i].asked;
-		}
-	if (p && asks)
-		p->of[p->next++ % POSITIONS] = (struct position){sub->asked_seq, 1, sub->asked_epoch};
-	return 1;
+	struct track *t = check_track(run);
+	struct replay *r = slots_get(&s->replays, t->sub->slot, sizeof(*r));
+	if (r)
+		r->again = positions_ask(&s->positions, t, t->sub);
 }
 
 static void count_situations(struct check_run *run, unsigned situation)
@@ -126,8 +109,7 @@ static bool near_edge(const struct contract *c, const struct track_sub *sub, uin
 	       (c->resume_window_ms && away_us > c->resume_window_ms * 500);
 }
 
-static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r,
-			     const struct event *e)
+static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r)
 {
 	unsigned situation = 0;
 	bool moved = sub->old_connection != sub->connection;
@@ -135,7 +117,7 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 		situation |= RESUME_EMPTY;
 	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
 		situation |= RESUME_ZERO;
-	if (r->recoveries || (sub->resumes && note_position(run, e, false) > 1))
+	if (r->recoveries || (sub->resumes && r->again))
 		situation |= RESUME_TWICE;
 	if (moved && sub->old_end_us && sub->asked_us - sub->old_end_us <= FAST_MS * 1000)
 		situation |= RESUME_FAST;
@@ -211,9 +193,12 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 	}
 	if (!claims && sub->recovered != RECOVERED_NO)
 		return;
-	unsigned situation = situation_of(run, sub, r, e);
+	unsigned situation = situation_of(run, sub, r);
 	uint64_t missed = sub->ok_seq > sub->asked_seq && sub->resumes ? sub->ok_seq - sub->asked_seq : 0;
-	if (e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) /* else it was told, and judged, with the connection */
+	enum recovered whole = sub->client->recovered;
+	bool with_it = !sub->resumes && whole != RECOVERED_UNTOLD && sub->recovered == whole;
+	/* What was told with the connection was judged with it. */
+	if ((e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) && !with_it)
 		judge_claim(run, situation, claims, promised, e, sub->asked_us - sub->old_heard_us, missed);
 	if (near_edge(c, sub, missed))
 		check_samples(run, EDGE, 1);
@@ -363,7 +348,7 @@ static void resume_event(struct check_run *run, const struct event *e)
 	else if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && t->client)
 		on_connected(run, e);
 	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_INVOKE && t->sub && (e->seq || e->epoch))
-		note_position(run, e, true);
+		on_asked(run);
 	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_OK && t->sub)
 		on_confirmed(run, e);
 	else if (e->kind == EVENT_PING || e->kind == EVENT_ANSWER)
@@ -390,10 +375,7 @@ static void resume_end(struct check_run *run)
 static void resume_stop(struct check_run *run)
 {
 	struct resume *s = check_state(run);
-	for (size_t i = 0; i < s->positions.cap; i++)
-		if (s->positions.slots[i].key)
-			free(s->positions.slots[i].value);
-	map_fini(&s->positions);
+	positions_fini(&s->positions);
 	slots_fini(&s->replays);
 	slots_fini(&s->dues);
 	slots_fini(&s->takeovers);

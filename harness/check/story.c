@@ -39,7 +39,7 @@ static const struct verb {
 	{"log", EVENT_LOG, {EVENT_OK}, 1, false},
 	{"metric", EVENT_METRIC, {EVENT_OK}, 1, false},
 	{"node", EVENT_NODE, {EVENT_OK}, 1, false},
-	{"lag", EVENT_LAG, {EVENT_OK}, 1, false},
+	{"lag", EVENT_LAG, {EVENT_OK}, 1, true},
 	{"error", EVENT_ERROR, {EVENT_INFO}, 1, false},
 	{"phase", EVENT_PHASE, {EVENT_OK}, 1, false},
 	{"fault", EVENT_FAULT, {EVENT_INVOKE}, 1, false},

@@ -35,6 +35,15 @@ static const struct story_case recovery_cases[] = {
 static const struct story_case restart_cases[] = {
 #include "harness/check/stories_restart.def"
 };
+static const struct story_case idempotent_cases[] = {
+#include "harness/check/stories_idempotent.def"
+};
+static const struct story_case window_cases[] = {
+#include "harness/check/stories_window.def"
+};
+static const struct story_case nodes_cases[] = {
+#include "harness/check/stories_nodes.def"
+};
 static const struct story_case convergence_cases[] = {
 #include "harness/check/stories_convergence.def"
 };

@@ -360,7 +360,7 @@ void track_event(struct track *t, const struct event *e)
 			t->down_us = e->at_us;
 		break;
 	case EVENT_LAG:
-		if (e->value * 1000 > (double)t->lag_us)
+		if (e->type == EVENT_OK && e->value * 1000 > (double)t->lag_us)
 			t->lag_us = (uint64_t)(e->value * 1000);
 		break;
 	default:
