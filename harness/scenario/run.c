@@ -55,6 +55,7 @@ static void begin_close(struct scenario_run *run)
 static void begin_heal(struct scenario_run *run, const char *name, uint64_t within_ms)
 {
 	weather_end(run->weather);
+	workload_acks(run->workload, true);
 	workload_publish(run->workload, true);
 	tell_phase(run, name, "heal");
 	enter(run, STEP_HEAL, within_ms);
@@ -74,9 +75,14 @@ static void begin_phase(struct scenario_run *run, size_t i)
 		return enter(run, STEP_STEADY, run->converged ? SCENARIO_STEADY_MS : 0);
 	if (!p || p->within_ms)
 		return begin_heal(run, p ? p->name : "heal", p ? p->within_ms : SCENARIO_HEAL_MS);
-	tell_phase(run, p->name, p->faults.len ? "chaos" : "warm");
-	workload_publish(run->workload, !p->quiet);
+	tell_phase(run, p->name, p->faults.len || p->no_acks || p->takeover > 0 ? "chaos" : "warm");
+	workload_acks(run->workload, !p->no_acks);
+	if (p->messages)
+		workload_publish_some(run->workload, p->messages);
+	else
+		workload_publish(run->workload, !p->quiet);
 	weather_begin(run->weather, p);
+	workload_take_over(run->workload, p->takeover);
 	enter(run, STEP_PHASE, p->for_ms);
 }
 

@@ -28,6 +28,7 @@ struct scenario_run {
 	struct weather *weather;
 	struct workload *workload;
 	struct evidence evidence;
+	struct site_speech speech;
 	struct care_watch care;
 	struct figures *figures;
 	uint64_t ends;             /* of connections, as the clients saw them */

@@ -40,7 +40,7 @@ static void where(void *owner, bool publishers, uint64_t number, uint32_t *ret_c
 
 static int make_checks(struct scenario_run *run, struct err *e)
 {
-	int r = check_set_new(&run->site->contract, &run->checks, e);
+	int r = check_set_new(&run->speech.contract, &run->checks, e);
 	if (r == 0 && !target_has_logs(run->site->target))
 		check_set_no_log(run->checks);
 	for (size_t i = 0; r == 0 && i < run->s->checks.len; i++) {
@@ -90,7 +90,8 @@ static int make_workload(struct scenario_run *run, struct err *e)
 	bool nodes = run->s->through == SCENARIO_THROUGH_NODES && site->n_ways > 1;
 	const struct workload_site w = {
 		.loop = site->loop, .alarms = site->alarms, .history = run->history, .now_us = run_now_us, .seed = own_seed(run),
-		.dialect = site->dialect, .contract = &site->contract, .variables = &site->variables, .headers = &site->headers,
+		.dialect = run->speech.dialect, .contract = &run->speech.contract, .variables = &run->speech.variables,
+		.headers = &site->headers,
 		.ways = nodes ? site->ways + 1 : site->ways, .n_ways = nodes ? site->n_ways - 1 : 1,
 		.source = site->target->source, .id_header = site->target->id_header,
 		.subscriber_toxics = weather_toxics(run->weather, false),
@@ -117,7 +118,9 @@ int scenario_run_new(struct site *site, const struct scenario *s, const char *hi
 	if (!run)
 		return err_set(e, ENOMEM, "out of memory");
 	*run = (struct scenario_run){.site = site, .s = s, .on_done = on_done, .owner = owner, .began_us = clock_now_us()};
-	int r = make_checks(run, e);
+	int r = site_speech(site, s, &run->speech, e);
+	if (r == 0)
+		r = make_checks(run, e);
 	if (r == 0)
 		r = make_history(run, history, e);
 	if (r == 0)

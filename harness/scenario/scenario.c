@@ -63,6 +63,13 @@ static const struct opt phase_table[] = {
 	ROW(scenario_phase, "within", within_ms, OPT_DURATION,
 	    "instead of `for`: nothing is hurt, and everything must be well again within this", .max = INT64_MAX),
 	ROW(scenario_phase, "quiet", quiet, OPT_FLAG, "nothing is published meanwhile"),
+	ROW(scenario_phase, "messages", messages, OPT_U64,
+	    "so many are published, and then no more; 0: at the workload's rate as long as it lasts", .max = INT64_MAX),
+	ROW(scenario_phase, "no_acks", no_acks, OPT_FLAG,
+	    "subscribers acknowledge nothing meanwhile, and everything after it"),
+	ROW(scenario_phase, "takeover", takeover, OPT_PERCENT,
+	    "the share of the subscribers that come a second time as it begins, while their old connection is open",
+	    .def = "0%"),
 	ROW(scenario_phase, "faults", faults, OPT_CALLS,
 	    "what comes, in the order given; each is healed at the phase's end at the latest",
 	    .callees = &fault_callees),
@@ -78,6 +85,9 @@ const struct opt scenario_table[] = {
 	    "where the clients connect: door: the target's URL; nodes: the nodes' own in turn, the next one after each "
 	    "end",
 	    .choices = ways, .def = "door"),
+	ROW(scenario, "variant", variant, OPT_STRING,
+	    "another way to speak to the target: `sessions` is the dialect NAME-sessions, where the target's is NAME"),
+	ROW(scenario, "variables", variables, OPT_MAP, "of the dialect, beside those of the target file"),
 	ROW(scenario, "alone", alone, OPT_FLAG,
 	    "nothing else runs beside it; always so when it touches processes or links"),
 	ROW(scenario, "workload", workload, OPT_SECTION, "who is there and what they do", .sub = workload_table),
@@ -165,8 +175,11 @@ static int check_phase(const struct scenario_phase *p, struct err *e)
 {
 	if (!p->for_ms == !p->within_ms)
 		return err_set(e, EINVAL, "the phase \"%.60s\" needs either `for` or `within`", p->name);
-	if (p->within_ms && p->faults.len)
-		return err_set(e, EINVAL, "the phase \"%.60s\" heals (`within`), so it has no faults", p->name);
+	if (p->within_ms && (p->faults.len || p->messages || p->no_acks || p->takeover > 0))
+		return err_set(e, EINVAL, "the phase \"%.60s\" heals (`within`), so it has neither faults, `messages`, `no_acks` nor "
+			       "`takeover`", p->name);
+	if (p->quiet && p->messages)
+		return err_set(e, EINVAL, "the phase \"%.60s\" is quiet, so it has no `messages`", p->name);
 	if (p->faults.len > SCENARIO_FAULTS_MAX)
 		return err_set(e, EINVAL, "the phase \"%.60s\" has more than %d faults", p->name, SCENARIO_FAULTS_MAX);
 	int r = 0;

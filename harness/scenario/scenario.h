@@ -35,6 +35,9 @@ struct scenario_phase {
 	const char *name;
 	uint64_t for_ms, within_ms;
 	bool quiet;                /* nothing is published meanwhile */
+	uint64_t messages;         /* so many are published, and then no more; 0: at the workload's rate to its end */
+	bool no_acks;              /* subscribers acknowledge nothing meanwhile */
+	double takeover;           /* share of the subscribers that come a second time, their old connection being open */
 	struct opt_calls faults;
 };
 
@@ -44,6 +47,8 @@ struct scenario {
 	const char *path;          /* of a user's file; NULL: built in */
 	struct opt_strings needs;  /* of needs.def */
 	int through;               /* enum scenario_through */
+	const char *variant;       /* of the target's dialect: "sessions" is the dialect NAME-sessions; NULL: itself */
+	struct opt_map variables;  /* of the dialect, beside the target's */
 	bool alone;                /* nothing else runs beside it */
 	const char *lacks;         /* why it cannot run against this target, by its owner (site_lacks()); NULL: it can */
 	bool outside;              /* it touches processes, links or a broker, so a guard is needed */

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { QUICK_MS = 10000 };
+
 #include "harness/scenario/care.h"
 
 /* Who the clients are: a header field, a parameter of the URL, or a variable of the dialect. */
@@ -79,6 +81,38 @@ static int find_dialect(struct site *s, struct err *e)
 	s->contract = s->dialect->contract;
 	contract_merge(&s->contract, &s->target->contract);
 	return 0;
+}
+
+/* The scenario's variables replace the target's. */
+static int add_variables(struct site *s, const struct opt_map *more, struct opt_map *variables)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < more->len; i++) {
+		size_t k = 0;
+		while (k < variables->len && strcmp(variables->items[k].key, more->items[i].key) != 0)
+			k++;
+		r = add_pair(variables, more->items[i].key, more->items[i].value, s->arena);
+		if (r == 0 && k < variables->len - 1)
+			variables->items[k] = variables->items[--variables->len];
+	}
+	return r;
+}
+
+int site_speech(struct site *s, const struct scenario *scenario, struct site_speech *ret, struct err *e)
+{
+	*ret = (struct site_speech){.dialect = s->dialect, .contract = s->contract, .variables = s->variables};
+	int r = 0;
+	if (scenario->variant) {
+		const char *name = arena_printf(s->arena, "%s-%s", s->dialect->name, scenario->variant);
+		r = name ? dialect_load(name, s->target->folder, s->arena, &ret->dialect, e) : -ENOMEM;
+		if (r < 0)
+			return err_set(e, ENOENT, "the dialect %s has no variant \"%s\"", s->dialect->name, scenario->variant);
+		ret->contract = ret->dialect->contract;
+		contract_merge(&ret->contract, &s->target->contract);
+	}
+	if (scenario->variables.len)
+		r = dialect_variables_check(ret->dialect, &scenario->variables, e);
+	return r < 0 ? r : add_variables(s, &scenario->variables, &ret->variables);
 }
 
 int site_init(struct site *s, struct err *e)
@@ -177,6 +211,10 @@ uint32_t site_node_number(const struct site *s, const char *name)
 	for (size_t i = 0; name && i < s->target->nodes.len; i++)
 		if (strcmp(nodes[i].name, name) == 0)
 			return (uint32_t)i + 1;
+	const struct target_node *brokers = s->target->backplane.items;
+	for (size_t i = 0; name && i < s->target->backplane.len; i++)
+		if (strcmp(brokers[i].name, name) == 0)
+			return (uint32_t)(s->target->nodes.len + i) + 1;
 	return 0;
 }
 
@@ -230,10 +268,19 @@ static bool has(const struct site *s, enum need need)
 		return t->backplane.len > 0;
 	case NEEDS_LOGS:
 		return target_has_logs(t);
+	case NEEDS_REASONS:
+		return target_has_logs(t) && t->logs.reason;
 	case NEEDS_METRICS:
 		return t->metrics.url || node_metrics(t);
+	case NEEDS_PONGS_ONLY:
+		return s->contract.pongs_only;
+	case NEEDS_WINDOW:
+		return s->contract.window > 0;
 	case NEEDS_HEARTBEAT:
 		return s->contract.heartbeat_ms > 0;
+	case NEEDS_QUICK_HEARTBEAT:
+		return s->contract.heartbeat_ms > 0 && s->contract.heartbeat_timeout_ms > 0 &&
+		       s->contract.heartbeat_ms + s->contract.heartbeat_timeout_ms <= QUICK_MS;
 	}
 	return false;
 }
@@ -271,6 +318,10 @@ const char *site_lacks(struct site *s, const struct scenario *scenario)
 		for (size_t i = 0; i < scenario->needs.len; i++)
 			if (strcmp(needs[n].name, scenario->needs.items[i]) == 0 && !has(s, (enum need)n))
 				return needs[n].why;
+	struct site_speech speech;
+	struct err e;
+	if (site_speech(s, scenario, &speech, &e) < 0)
+		return arena_strdup(s->arena, e.text);
 	if (scenario->workload.publishers && !s->dialect->can_publish)
 		return needs[NEEDS_PUBLISH].why;
 	for (size_t i = 0; i < scenario->phases.len; i++)

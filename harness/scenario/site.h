@@ -32,6 +32,14 @@ struct site {
 /* -EINVAL, -EHOSTUNREACH, ... with a sentence. */
 int site_init(struct site *s, struct err *e);
 void site_fini(struct site *s);
+/* How a scenario speaks to the target. */
+struct site_speech {
+	const struct dialect *dialect;
+	struct contract contract;
+	struct opt_map variables;
+};
+/* -ENOENT: the dialect has no such variant; -EINVAL: nor such a variable; -ENOMEM. With a sentence. */
+int site_speech(struct site *s, const struct scenario *scenario, struct site_speech *ret, struct err *e);
 /*
  * Connects to the front door once and closes again; blocks, on the loop, at most CONNECT_TIMEOUT_MS for each address.
  * -ECONNREFUSED, -ETIMEDOUT, -EPROTO (TLS), ... with a sentence.
@@ -46,5 +54,5 @@ const char *site_lacks(struct site *s, const struct scenario *scenario);
 void site_fault_site(struct site *s, struct fault_site *ret);
 /* Path and query with the valid credential, where that is its place; in the arena, or target itself. */
 const char *site_with_credential(const struct site *s, struct arena *a, const char *target);
-/* Number of the node of this name, from 1; 0: none. */
+/* Number of the node of this name, from 1, the brokers behind the nodes; 0: none. */
 uint32_t site_node_number(const struct site *s, const char *name);

@@ -60,7 +60,7 @@ static void a_mistake_is_told(void **state)
 		{HEAD CHECKS "phases: [{name: a, for: 1s, within: 1s}]\n",
 		 "s.yaml: the phase \"a\" needs either `for` or `within`"},
 		{HEAD CHECKS "phases: [{name: a, within: 1s, faults: [none]}]\n",
-		 "s.yaml: the phase \"a\" heals (`within`), so it has no faults"},
+		 "s.yaml: the phase \"a\" heals (`within`), so it has neither faults, `messages`, `no_acks` nor `takeover`"},
 		{HEAD CHECKS "phases: [{name: a, for: 1s, faults: [{none: {at: 1s}}]}]\n",
 		 "s.yaml: line 4: none: `at` is not within the phase's `for`"},
 		{HEAD CHECKS "phases: [{name: a, for: 9s, faults: [{none: {every: 1s}}]}]\n",
