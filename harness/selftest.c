@@ -8,6 +8,8 @@
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 
+#define NO_DEFECT "none"           /* as a --case: the server without one */
+
 enum {
 	DEFECTS_TEXT_MAX = 1 << 20,
 	SHOWN_MAX = 6,
@@ -173,7 +175,7 @@ static void run_service(const struct campaign_options *o, const struct selftest_
 	size_t n = 0;
 	if (!list)
 		return;
-	if (o->cases.len == 0)
+	if (wanted(o, &(struct selftest_defect){.name = NO_DEFECT}))
 		list[n++] = NULL;
 	for (size_t i = 0; i < defects->n; i++)
 		if (wanted(o, &defects->list[i]) && strcmp(defects->list[i].kind, "wire") != 0)
