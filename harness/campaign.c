@@ -233,6 +233,8 @@ static void leave_out_scenarios(struct campaign *c)
 {
 	if (!c->target.dialect && !named_something(c))
 		c->n_scenarios = 0;
+	if (c->embedded && is_naive(c))
+		c->n_dialogues = 0;
 }
 
 static bool touches_others(const struct campaign *c)

@@ -9,8 +9,13 @@
 #include "harness/base/clock.h"
 #include "harness/load/socket_internal.h"
 
-enum { UNSENT_MAX = 8 << 20, PONGS_UNSENT_MAX = 1 << 20, REQUEST_MAX = 64 << 10, SCRATCH_KEPT = 1 << 20,
-       WAIT_LATE_MS = 100 };
+enum {
+	UNSENT_MAX = 8 << 20,
+	PONGS_UNSENT_MAX = 1 << 20,
+	REQUEST_MAX = 64 << 10,
+	SCRATCH_KEPT = 1 << 20,
+	WAIT_LATE_MS = 100,
+};
 
 static const struct transport_ops socket_ops;
 

@@ -96,6 +96,7 @@ void dialogue_step(struct dialogue *d)
 
 /* Words -------------------------------------------------------------------------------------------------------- */
 
+__attribute__((format(printf, 3, 0)))
 static void say(struct dialogue *d, enum verdict verdict, const char *fmt, va_list ap)
 {
 	static const int weights[VERDICT_COUNT] = {

@@ -121,6 +121,7 @@ struct dialogue {
 /* For a time that truly has to pass. */
 #define TALK_PAUSE(d, ms) TALK_AWAIT(d, ms, false)
 #define TALK_END(d) \
+	; /* a label may stand before it */ \
 	} \
 	dialogue_over(d)
 /* In the middle of it. */
