@@ -158,9 +158,19 @@ static void judge_handshakes(struct dialogue *d, const struct crowd_talk *t)
 		dialogue_unknown(d, "%zu handshakes in %.2f s are not clearly more than %.0f a second", t->n, t->seconds, rate);
 }
 
-static void storm(struct dialogue *d, struct crowd_talk *t)
+/* How many at once: enough for a distant target, and so few that no other limit refuses them. */
+static size_t storm_size(const struct dialogue *d)
 {
-	for (size_t i = 0; i < TOGETHER; i++, t->n++)
+	const struct contract *c = &d->r->site->contract;
+	size_t n = c->handshake_rate > TOGETHER ? (size_t)c->handshake_rate : TOGETHER;
+	if (c->max_connections && n > c->max_connections / 2)
+		n = (size_t)c->max_connections / 2 + 1;
+	return c->per_ip && n > c->per_ip / 2 ? (size_t)c->per_ip / 2 + 1 : n;
+}
+
+static void storm(struct dialogue *d, struct crowd_talk *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++, t->n++)
 		t->links[t->n] = dialogue_link(d, &(struct link_options){.label = "one handshake of many", .brief = true,
 									 .source = source(d, t->n % SOURCES)});
 }
@@ -169,7 +179,7 @@ static bool storms(const struct dialogue *d, const struct crowd_talk *t)
 {
 	double rate = d->r->site->contract.handshake_rate;
 	double wanted = 3 * rate * (1 + (double)(clock_now_us() - t->began_us) / 1e6);
-	return t->n + TOGETHER <= CROWD_MAX && (double)t->n < wanted && !t->refused;
+	return t->n + storm_size(d) <= CROWD_MAX && (double)t->n < wanted && !t->refused;
 }
 
 static void talk_connections(struct dialogue *d)
@@ -206,8 +216,8 @@ static void talk_connections(struct dialogue *d)
 	t->n = t->refused = 0;
 	t->began_us = clock_now_us();
 	while (storms(d, t)) {
-		storm(d, t);
-		TALK_AWAIT(d, dialogue_patience(d), settled_from(t, t->n - TOGETHER));
+		storm(d, t, storm_size(d));
+		TALK_AWAIT(d, dialogue_patience(d), settled_from(t, 0) && all_left(d));
 		count(t);
 	}
 	t->seconds = (double)(clock_now_us() - t->began_us) / 1e6;
