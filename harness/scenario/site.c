@@ -13,7 +13,8 @@ static int add_pair(struct opt_map *map, const char *key, const char *value, str
 	struct opt_pair *items = arena_alloc(a, (map->len + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
-	memcpy(items, map->items, map->len * sizeof(*items));
+	if (map->len)
+		memcpy(items, map->items, map->len * sizeof(*items));
 	items[map->len] = (struct opt_pair){key, value};
 	*map = (struct opt_map){.items = items, .len = map->len + 1, .cap = map->len + 1};
 	return 0;
