@@ -75,7 +75,6 @@ static void judge_crossing(struct check_run *run, struct track_sub *s)
 		if (!l || !c || l->came < ALONE_MIN || c->across || l->node == UINT32_MAX || !s->client->node || p->got.n ||
 		    s->client->node == l->node || s->client->connections > 1)
 			continue;
-		check_samples(run, CROSS, 1);
 		check_fail_of(run, CROSS, NULL, s->client->number, s->channel->number,
 			      "client %u on node %u got nothing of publisher %u on node %u, whose messages came to subscribers on its own "
 			      "node %llu times", s->client->number, s->client->node, stream->publisher, l->node,

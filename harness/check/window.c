@@ -102,7 +102,6 @@ static void judge_shut(struct check_run *run, struct track_sub *s, const struct 
 	if (!f || f->told || f->got < window || !f->ack_us || f->acked == UINT64_MAX || f->last - f->acked >= window ||
 	    now_us < since_us + DEAF_MS * 1000 || !check_contract(run)->ordered || !is_owed(run, s))
 		return;
-	check_samples(run, WINDOW, 1);
 	check_fail_of(run, WINDOW, at, s->client->number, s->channel->number,
 		      "client %u acknowledged number %llu of channel %u, and got nothing behind number %llu for %.1f s, "
 		      "though there was more: its window of %llu stayed shut", s->client->number,
