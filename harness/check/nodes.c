@@ -12,7 +12,7 @@
 enum {
 	ALONE_MIN = 5,             /* messages that came to those on one node alone, to be no accident */
 	OUTAGE_MIN_MS = 1500,      /* an outage that readiness must show: shorter ones may pass unseen */
-	GRACE_MS = 500,            /* around an outage, in which an end is not its effect */
+	GRACE_MS = 200,            /* for the broker to stand still, and for a publish to be on its way */
 };
 
 static const char CROSS[] = "scale.cross_node", OUTAGE[] = "scale.backplane_outage";
@@ -35,6 +35,7 @@ struct nodes {
 	struct slots crossings, locals;
 	uint64_t across, ends, outages;
 	uint64_t away_us;          /* since when the broker is away; 0: it is there */
+	uint64_t frozen_us;        /* since when it stands still: then nothing can be stored; 0: it does not */
 	bool fell, watched, ready_told;
 };
 
@@ -86,6 +87,7 @@ static void broker_goes(struct check_run *run, const struct event *e)
 {
 	struct nodes *n = check_state(run);
 	n->away_us = e->at_us;
+	n->frozen_us = strncmp(e->note, "node.paused", strlen("node.paused")) == 0 ? e->at_us : 0;
 	n->fell = n->ready_told = false;
 	n->outages++;
 	check_samples(run, OUTAGE, 1);
@@ -98,7 +100,7 @@ static void broker_comes(struct check_run *run, const struct event *e)
 	if (n->away_us && n->watched && !n->fell && e->at_us > n->away_us + OUTAGE_MIN_MS * 1000)
 		check_fail(run, OUTAGE, e, "the broker was away for %.1f s, and every node said all the while that it was ready",
 			   (double)(e->at_us - n->away_us) / 1e6);
-	n->away_us = 0;
+	n->away_us = n->frozen_us = 0;
 }
 
 static void on_fault(struct check_run *run, const struct event *e)
@@ -128,6 +130,15 @@ static void on_end(struct check_run *run, const struct event *e)
 	check_fail(run, OUTAGE, e, "client %u was thrown out (%d) while the broker was away", e->client, e->code);
 }
 
+/* It was published while the broker stood still, and is confirmed while it does. */
+static void on_confirmed(struct check_run *run, const struct event *e)
+{
+	const struct nodes *n = check_state(run);
+	if (n->frozen_us && e->sent_us > n->frozen_us + GRACE_MS * 1000)
+		check_fail(run, OUTAGE, e, "message %llu of publisher %u was confirmed while the broker stood still",
+			   (unsigned long long)e->index, e->publisher);
+}
+
 static void nodes_event(struct check_run *run, const struct event *e)
 {
 	struct nodes *n = check_state(run);
@@ -136,6 +147,8 @@ static void nodes_event(struct check_run *run, const struct event *e)
 		on_message(run, e);
 	else if (e->kind == EVENT_FAULT && is_broker_fault(e))
 		on_fault(run, e);
+	else if (e->kind == EVENT_PUBLISH && e->type == EVENT_OK)
+		on_confirmed(run, e);
 	else if (e->kind == EVENT_END && t->ended)
 		on_end(run, e);
 	else if (e->kind == EVENT_NODE) {
