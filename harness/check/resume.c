@@ -195,9 +195,8 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 		return;
 	unsigned situation = situation_of(run, sub, r);
 	uint64_t missed = sub->ok_seq > sub->asked_seq && sub->resumes ? sub->ok_seq - sub->asked_seq : 0;
-	enum recovered whole = sub->client->recovered;
-	bool with_it = !sub->resumes && whole != RECOVERED_UNTOLD && sub->recovered == whole;
-	/* What was told with the connection was judged with it. */
+	bool with_it = sub->client->recovered == RECOVERED_NO && sub->recovered == RECOVERED_NO;
+	/* A session that was refused was judged with its connection. */
 	if ((e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) && !with_it)
 		judge_claim(run, situation, claims, promised, e, sub->asked_us - sub->old_heard_us, missed);
 	if (near_edge(c, sub, missed))
