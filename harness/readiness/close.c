@@ -124,12 +124,10 @@ static void judge_entry(struct dialogue *d, const struct link *l, int code, cons
 	const struct target_logs *logs = &d->r->site->target->logs;
 	if (!l->opened || !l->id[0])
 		dialogue_unknown(d, "%s: the connection %s", what, l->opened ? "was told no id" : "was not let in");
-	else if (!e && (journal_strays(d->r->journal) || journal_full(d->r->journal)))
-		dialogue_unknown(
-			d, "%s: no line about its end can be joined with it, and there are ends that cannot be joined",
-			what);
+	else if (!e && journal_full(d->r->journal))
+		dialogue_unknown(d, "the log is larger than what is kept of it");
 	else if (!e)
-		dialogue_fail(d, "%s: the log has no line about its end", what);
+		dialogue_fail(d, "%s: no line of the log with its id is about its end", what);
 	else if (e->code != code)
 		dialogue_fail(d, "%s: it ended with %d, the log has %d", what, code, e->code);
 	else if (logs->reason && reason && strncmp(e->reason, reason, JOURNAL_TEXT_MAX - 1) != 0)

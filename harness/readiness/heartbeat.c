@@ -69,16 +69,46 @@ static bool over(const struct quiet *q)
 	return link_ended(q->silent) && (!q->talker || link_ended(q->talker));
 }
 
-static void judge_silent(struct dialogue *d, const struct link *l, const char *what)
+/* Clock: when who does not answer must be gone. Who was pinged in time has from then on, others from their beginning.
+ */
+static uint64_t gone_by_us(const struct dialogue *d, const struct link *l)
 {
-	if (!l->pings)
-		dialogue_unknown(d, "no Ping came that could be left without an answer");
+	const struct contract *c = &d->r->site->contract;
+	if (l->pings && l->pinged_us < l->opened_us + ping_within(d) * 1000)
+		return l->pinged_us + end_within(d) * 1000;
+	return l->opened_us + (ping_within(d) + c->heartbeat_timeout_ms + c->heartbeat_timeout_ms / 2) * 1000;
+}
+
+static uint64_t ended_us(const struct link *l)
+{
+	return l->closed ? l->closed_us : l->over_us;
+}
+
+static void judge_silent(struct dialogue *d, const struct link *l)
+{
+	double after_s =
+		(double)((link_ended(l) ? ended_us(l) : clock_now_us()) - (l->pings ? l->pinged_us : l->opened_us)) /
+		1e6;
+	const char *since = l->pings ? "a Ping that it did not answer" : "it came, without a Ping";
+	if (!l->opened)
+		dialogue_unknown(d, "%s was not let in: %s", l->label, link_how(l));
 	else if (!link_ended(l))
-		dialogue_fail_timed(d, "%s is still there %.1f s after a Ping that it did not answer", what,
-				    (double)dialogue_since_ms(l->pinged_us) / 1e3);
+		dialogue_fail_timed(d, "%s is still there %.1f s after %s", l->label, after_s, since);
+	else if (ended_us(l) > gone_by_us(d, l))
+		dialogue_fail_timed(d, "%s was there until %.1f s after %s", l->label, after_s, since);
 	else
-		dialogue_pass(d, "%s is gone %.1f s after the Ping", what,
-			      (double)((l->closed ? l->closed_us : l->over_us) - l->pinged_us) / 1e6);
+		dialogue_pass(d, "%s is gone %.1f s after %s", l->label, after_s, since);
+}
+
+static bool in_time(const struct dialogue *d, const struct quiet *q)
+{
+	uint64_t now_us = clock_now_us();
+	return now_us < gone_by_us(d, q->silent) || (q->talker && now_us < gone_by_us(d, q->talker));
+}
+
+static bool quiet_settled(const struct quiet *q)
+{
+	return link_settled(q->living) && link_settled(q->silent) && (!q->talker || link_settled(q->talker));
 }
 
 static void talk_timeout(struct dialogue *d)
@@ -86,33 +116,33 @@ static void talk_timeout(struct dialogue *d)
 	struct quiet *q = d->state;
 	TALK_BEGIN(d);
 	q->living = idle(d, "an idle client that answers Pings", true);
-	q->silent = idle(d, "an idle client that does not", false);
+	q->silent = idle(d, "an idle client that answers none", false);
 	q->channel = dialogue_channel(d);
 	if (d->r->site->contract.pongs_only && dialogue_speaks(d) && d->r->site->dialect->can_publish)
-		q->talker = idle(d, "a client that talks and does not answer Pings", false);
-	TALK_AWAIT(d, dialogue_patience(d),
-		   link_settled(q->living) && link_settled(q->silent) && (!q->talker || link_settled(q->talker)));
-	q->since_us = clock_now_us();
-	while (!over(q) && (q->silent->pings ? dialogue_since_ms(q->silent->pinged_us) < end_within(d)
-					     : dialogue_since_ms(q->since_us) < ping_within(d))) {
+		q->talker = idle(d, "a client that talks and answers no Ping", false);
+	TALK_AWAIT(d, dialogue_patience(d), quiet_settled(q));
+	while (!over(q) && in_time(d, q)) {
 		TALK_AWAIT(d, 1 + d->r->site->contract.heartbeat_timeout_ms / TALKS, over(q));
 		if (q->talker && link_alive(q->talker))
 			link_publish(q->talker, q->channel, "wsquall");
 	}
-	judge_silent(d, q->silent, q->silent->label);
+	judge_silent(d, q->silent);
 	if (q->talker)
-		judge_silent(d, q->talker, q->talker->label);
+		judge_silent(d, q->talker);
 	TALK_PAUSE(d, LIVING_MS);
 	link_barrier(q->living);
 	TALK_AWAIT(d, dialogue_patience(d), link_passed(q->living) || link_ended(q->living));
-	if (q->living->opened && q->silent->pings && !link_alive(q->living))
+	if (q->living->opened && !link_alive(q->living))
 		dialogue_fail(d, "a client that answers Pings is thrown out: %s", link_how(q->living));
 	TALK_END(d);
 }
 
 const struct dialogue_row dialogue_heartbeat_timeout = {
-	.check = "heartbeat.timeout", .about = "answers no Ping, and beside it one that does",
-	.needs = NEEDS_HEARTBEAT | NEEDS_HEARTBEAT_TIMEOUT, .state_size = sizeof(struct quiet), .talk = talk_timeout,
+	.check = "heartbeat.timeout",
+	.about = "answers no Ping, and beside it one that does",
+	.needs = NEEDS_HEARTBEAT | NEEDS_HEARTBEAT_TIMEOUT,
+	.state_size = sizeof(struct quiet),
+	.talk = talk_timeout,
 };
 
 /* Ghosts --------------------------------------------------------------------------------------------------------- */
@@ -142,15 +172,10 @@ static void talk_ghosts(struct dialogue *d)
 	q->silent = dialogue_link(
 		d, &(struct link_options){.label = "a client that vanished", .no_pongs = true, .no_closes = true});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(q->silent));
-	TALK_AWAIT(d, ping_within(d), q->silent->pings || link_gone(q->silent));
-	if (!q->silent->pings) {
-		dialogue_unknown(d, "no Ping came that could be left without an answer");
-		TALK_STOP(d);
-	}
-	TALK_AWAIT(d, end_within(d) + dialogue_patience(d), link_gone(q->silent));
+	TALK_AWAIT(d, ping_within(d) + end_within(d) + dialogue_patience(d), link_gone(q->silent));
 	if (!link_gone(q->silent)) {
 		dialogue_fail_timed(d, "the connection of a client that vanished is kept: after %.1f s there is %s",
-				    (double)dialogue_since_ms(q->silent->pinged_us) / 1e3, link_how(q->silent));
+				    (double)dialogue_since_ms(q->silent->began_us) / 1e3, link_how(q->silent));
 		TALK_STOP(d);
 	}
 	q->since_us = clock_now_us();

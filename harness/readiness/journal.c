@@ -143,15 +143,6 @@ const struct journal_entry *journal_find(const struct journal *j, const char *co
 	return NULL;
 }
 
-uint64_t journal_strays(const struct journal *j)
-{
-	uint64_t n = 0;
-	for (size_t i = 0; i < j->n; i++)
-		n += j->entries[i].word == LOG_WORD_disconnect &&
-		     !journal_find(j, j->entries[i].connection, LOG_WORD_connect);
-	return n;
-}
-
 uint64_t journal_bad(const struct journal *j, const char **ret_first)
 {
 	*ret_first = j->first_bad;

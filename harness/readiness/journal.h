@@ -27,8 +27,6 @@ void journal_free(struct journal *j);
 void journal_catch_up(struct journal *j);
 /* The first line of this meaning about a connection, or NULL. LOG_WORD_OTHER: of any meaning. */
 const struct journal_entry *journal_find(const struct journal *j, const char *connection, enum log_word word);
-/* Ends of connections that no line says began. */
-uint64_t journal_strays(const struct journal *j);
 /* Lines that are not of the format, and the first of them, made safe, or "". */
 uint64_t journal_bad(const struct journal *j, const char **ret_first);
 /* Lines that hold one of the target's credentials. */
