@@ -25,11 +25,22 @@ struct restart_options {
 	uint64_t within_ms;
 };
 
-enum { NODES_MAX = 64 };
+enum {
+	NODES_MAX = 64,
+	REMEMBERED = 256,          /* messages of a publisher on a channel */
+	OVERTAKEN_MS = 200,        /* two publishers may be answered in another order than they published in */
+};
 
 /* Of a subscription: how far it had acknowledged when its node was last told to end. */
 struct told {
 	uint64_t acked, last, acked_then;
+	uint64_t sent_us;          /* of what it got, the message that was published last */
+};
+
+/* Of a stream: when its last messages were published. */
+struct published {
+	uint64_t confirmed;        /* the highest message that was confirmed when a node was last told to end */
+	uint64_t index[REMEMBERED], sent_us[REMEMBERED];
 };
 
 /* Faults that tell a process to end, and give it time. */
@@ -49,7 +60,7 @@ struct restart {
 	uint64_t doubt_us;         /* a burst began while everybody was ready; 0: none */
 	uint64_t doubt_client;
 	uint64_t told_us[NODES_MAX]; /* by node, [0]: any: when it was told to end */
-	struct slots confirmed;    /* by stream: the highest message that was confirmed by then */
+	struct slots published;    /* by stream */
 	struct slots acks;         /* by subscription: struct told */
 };
 
@@ -141,9 +152,9 @@ static void on_told(struct check_run *run, const struct event *e)
 	for (size_t i = 0; i < t->channels.cap; i++) {
 		const struct track_channel *channel = t->channels.slots[i].key ? t->channels.slots[i].value : NULL;
 		for (const struct track_stream *stream = channel ? channel->streams : NULL; stream; stream = stream->next) {
-			uint64_t *top = slots_get(&s->confirmed, stream->slot, sizeof(*top));
-			if (top)
-				*top = ranges_top(&stream->ok);
+			struct published *p = slots_get(&s->published, stream->slot, sizeof(*p));
+			if (p)
+				p->confirmed = ranges_top(&stream->ok);
 		}
 	}
 	for (uint32_t i = 0; i < s->acks.n; i++) {
@@ -161,7 +172,7 @@ static uint64_t told_us(struct check_run *run, const struct track_client *c)
 
 /*
  * What was confirmed before its node was told to end was on its way to the client, and comes before the goodbye. Not so
- * what the window held back.
+ * what the window held back; and what was missing before, when others that were published later came, did not wait.
  */
 static void judge_queue(struct check_run *run, const struct track_sub *sub, uint64_t told, const struct event *e)
 {
@@ -172,10 +183,12 @@ static void judge_queue(struct check_run *run, const struct track_sub *sub, uint
 	    (window && (!acks->last || acks->last + 1 > acks->acked_then + window)))
 		return;
 	for (struct track_pair *p = sub->pairs; p; p = p->next) {
-		const uint64_t *confirmed = slots_get(&s->confirmed, p->stream->slot, sizeof(*confirmed));
+		const struct published *known = slots_get(&s->published, p->stream->slot, sizeof(*known));
 		uint64_t top = p->top > p->from ? p->top : p->from;
 		check_samples(run, DRAIN, 1);
-		if (!confirmed || *confirmed <= top || !ranges_has(&p->stream->ok, top + 1))
+		if (!known || known->confirmed <= top || !ranges_has(&p->stream->ok, top + 1) ||
+		    known->index[(top + 1) % REMEMBERED] != top + 1 ||
+		    known->sent_us[(top + 1) % REMEMBERED] + OVERTAKEN_MS * 1000 < acks->sent_us)
 			continue;
 		check_fail_of(run, DRAIN, e, sub->client->number, sub->channel->number,
 			      "client %u was told goodbye (%d), and not given message %llu of publisher %u, which was confirmed before its "
@@ -227,6 +240,20 @@ static void on_node(struct check_run *run, const struct event *e)
 	s->doubt_us = 0; /* it may have been first; settle_doubt() came before this */
 }
 
+static void note_progress(struct check_run *run, const struct event *e)
+{
+	struct restart *s = check_state(run);
+	struct told *told = slots_get(&s->acks, check_track(run)->sub->slot, sizeof(*told));
+	if (!told)
+		return;
+	if (e->kind == EVENT_ACK)
+		told->acked = e->seq;
+	else
+		told->last = e->seq;
+	if (e->kind == EVENT_DELIVER && e->sent_us > told->sent_us)
+		told->sent_us = e->sent_us;
+}
+
 static bool is_told(const struct event *e)
 {
 	return e->kind == EVENT_FAULT && e->type == EVENT_INFO && is_ending(e->text) && e->note &&
@@ -240,10 +267,14 @@ static void restart_event(struct check_run *run, const struct event *e)
 	settle_doubt(run, e);
 	if (is_told(e)) {
 		on_told(run, e);
-	} else if ((e->kind == EVENT_ACK || e->kind == EVENT_DELIVER) && t->sub && e->seq) {
-		struct told *told = slots_get(&s->acks, t->sub->slot, sizeof(*told));
-		if (told)
-			*(e->kind == EVENT_ACK ? &told->acked : &told->last) = e->seq;
+	} else if ((e->kind == EVENT_ACK || e->kind == EVENT_DELIVER) && t->sub) {
+		note_progress(run, e);
+	} else if (e->kind == EVENT_PUBLISH && e->type == EVENT_INVOKE && t->stream) {
+		struct published *p = slots_get(&s->published, t->stream->slot, sizeof(*p));
+		if (p) {
+			p->index[e->index % REMEMBERED] = e->index;
+			p->sent_us[e->index % REMEMBERED] = e->sent_us ? e->sent_us : e->at_us;
+		}
 	} else if (e->kind == EVENT_NODE) {
 		on_node(run, e);
 	} else if (e->kind == EVENT_END && t->ended) {
@@ -281,7 +312,7 @@ static void restart_stop(struct check_run *run)
 	free(s->closes.at_us);
 	free(s->returns.at_us);
 	slots_fini(&s->told);
-	slots_fini(&s->confirmed);
+	slots_fini(&s->published);
 	slots_fini(&s->acks);
 }
 
