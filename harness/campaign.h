@@ -52,6 +52,7 @@ struct campaign {
 	/* Replay: called in place of the text report; may be NULL. */
 	void (*on_item)(const struct runner_item *item);
 	void (*on_scenario)(const struct scenario *s, const struct scenario_outcome *o);
+	void (*on_dialogue)(struct dialogue *d);
 };
 
 /*

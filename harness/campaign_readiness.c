@@ -47,6 +47,8 @@ static void on_done(void *owner, struct dialogue *d)
 	struct talk *t = owner;
 	struct campaign *c = t->stage->v->c;
 	readiness_fill_item(d, c->scratch ? NULL : c->o.output, campaign_view_replay(t->stage->v, t->item->id), &c->arena, t->item);
+	if (c->on_dialogue)
+		c->on_dialogue(d);
 	t->stage->running--;
 	decide(t);
 	loop_stop(&c->loop);

@@ -61,6 +61,16 @@ static void show_scenario(const struct scenario *s, const struct scenario_outcom
 	buf_fini(&b);
 }
 
+static void show_dialogue(struct dialogue *d)
+{
+	struct buf b;
+	buf_init(&b, REPLAY_MAX);
+	buf_printf(&b, "%s: %s\nverdict   %s\nseen      %s\n\n", d->row->check, d->row->about, verdict_name(d->verdict), d->seen);
+	dialogue_render(d, &b);
+	fwrite(b.p, 1, b.len, stdout);
+	buf_fini(&b);
+}
+
 int cmd_replay(const struct command *c, int argc, char **argv)
 {
 	struct campaign campaign = {0};
@@ -78,5 +88,6 @@ int cmd_replay(const struct command *c, int argc, char **argv)
 	campaign.scratch = true;
 	campaign.on_item = show;
 	campaign.on_scenario = show_scenario;
+	campaign.on_dialogue = show_dialogue;
 	return cmd_campaign_run(c, &campaign);
 }

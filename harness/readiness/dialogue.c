@@ -194,7 +194,12 @@ void dialogue_render(struct dialogue *d, struct buf *out)
 	for (size_t i = 0; i < d->n_links && i < DIALOGUE_SHOWN_MAX; i++) {
 		struct link *l = d->links[i];
 		buf_printf(out, "\nconnection %u, %s\n", l->number, l->label);
-		transcript_render(&l->transcript, out);
+		struct buf text CLEANUP(buf_fini) = {0};
+		buf_init(&text, DIALOGUE_SHOWN_OCTETS);
+		transcript_render(&l->transcript, &text);
+		buf_append_span(out, buf_span(&text));
+		if (text.len > DIALOGUE_SHOWN_OCTETS - 256)
+			buf_printf(out, "\n...\n");
 	}
 	if (d->n_links > DIALOGUE_SHOWN_MAX)
 		buf_printf(out, "\n%zu more connections\n", d->n_links - DIALOGUE_SHOWN_MAX);

@@ -37,6 +37,7 @@ enum {
 	DIALOGUE_LAG_MS = 500,       /* our own loop was late by more: what rests on time is inconclusive */
 	DIALOGUE_NOTES_MAX = 64 << 10,
 	DIALOGUE_SHOWN_MAX = 8,      /* connections whose transcripts are evidence */
+	DIALOGUE_SHOWN_OCTETS = 32 << 10, /* of each */
 };
 
 /* What the target file must tell for a dialogue; needs.def. */
