@@ -210,7 +210,7 @@ static void talk_connections(struct dialogue *d)
 			dialogue_fail(d, "nobody is let in after all others have left: %s", link_how(t->again));
 		leave_all(d);
 	}
-	if (c->handshake_rate <= 0 || c->handshake_rate > RATE_MAX / 3)
+	if (c->handshake_rate <= 0 || 3 * c->handshake_rate > RATE_MAX)
 		TALK_STOP(d);
 	TALK_PAUSE(d, EMPTY_MS);
 	t->n = t->refused = 0;

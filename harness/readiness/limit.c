@@ -243,11 +243,11 @@ static void judge_rate(struct dialogue *d, const struct rate *t)
 	const struct link *l = t->link;
 	double seconds = (double)(clock_now_us() - t->began_us) / 1e6;
 	double allowed = c->message_rate * seconds +
-			 (double)(c->message_burst ? c->message_burst : (uint64_t)ceil(c->message_rate));
-	unsigned long long missing = l->asked - l->accepted - l->declined;
+			 (c->message_burst ? (double)c->message_burst : ceil(c->message_rate));
+	unsigned long long missing = l->asked - l->accepted - l->declined, refused = l->declined + l->errors;
 	if (told(l))
 		dialogue_pass(d, "of %llu messages %llu were taken and %llu refused%s%s", (unsigned long long)l->asked,
-			      (unsigned long long)l->accepted, (unsigned long long)(l->declined + l->errors),
+			      (unsigned long long)l->accepted, refused,
 			      link_ended(l) ? "; then " : "", link_ended(l) ? link_how(l) : "");
 	else if (missing)
 		dialogue_fail(d, "%llu of %llu messages were dropped without a word", missing, (unsigned long long)l->asked);
