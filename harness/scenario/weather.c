@@ -35,7 +35,7 @@ struct weather {
 	struct fault_site fault_site;
 	struct slot slots[SCENARIO_FAULTS_MAX];
 	size_t n;
-	char failed[ERR_TEXT_MAX];
+	struct err failed;         /* the first that did; empty: none */
 	char set_names[OWN_SETS][SCENARIO_NAME_MAX + 16];
 };
 
@@ -48,8 +48,8 @@ static void tell(struct weather *w, struct event *e)
 
 static void fail(struct weather *w, const char *name, const char *why)
 {
-	if (!w->failed[0])
-		snprintf(w->failed, sizeof(w->failed), "%s: %s", name, why);
+	if (!w->failed.text[0])
+		err_set(&w->failed, EIO, "%s: %s", name, why);
 	tell(w, &(struct event){.type = EVENT_FAIL, .text = name, .note = why});
 }
 
@@ -284,7 +284,7 @@ const char *weather_name(const struct weather *w, size_t i)
 
 const char *weather_failed(const struct weather *w)
 {
-	return w->failed[0] ? w->failed : NULL;
+	return w->failed.text[0] ? w->failed.text : NULL;
 }
 
 void weather_free(struct weather *w)

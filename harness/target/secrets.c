@@ -5,14 +5,21 @@
 
 static int add(struct secrets *s, struct arena *a, const char *header, const char *value)
 {
-	size_t len = value ? strlen(value) : 0;
-	bool short_one = len < SECRET_LONG;
-	if (len == 0 || (short_one && !header))
+	if (!value || !value[0])
 		return 0;
-	const char *text = short_one ? arena_printf(a, "\n%s: %s\r", header, value) : arena_strdup(a, value);
+	size_t len = strlen(value), before = 0;
+	const char *text;
+	if (len >= SECRET_LONG) {
+		text = arena_strdup(a, value);
+	} else if (header) {
+		text = arena_printf(a, "\n%s: %s\r", header, value);
+		before = strlen(header) + 3;
+	} else {
+		return 0;
+	}
 	if (!text)
 		return -ENOMEM;
-	s->list[s->n++] = (struct secret){span_str(text), short_one ? strlen(header) + 3 : 0, len};
+	s->list[s->n++] = (struct secret){span_str(text), before, len};
 	return 0;
 }
 
