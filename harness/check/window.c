@@ -102,7 +102,8 @@ static void judge_shut(struct check_run *run, struct track_sub *s, const struct 
 	uint64_t since_us = f && f->ack_us > f->got_us ? f->ack_us : f ? f->got_us : 0;
 	/* Where it was opened by more than the acknowledgements are many, they work, and what is missing is lost elsewhere. */
 	if (!f || f->told || f->got < window || f->got > window + f->acks || !f->ack_us || f->acked == UINT64_MAX ||
-	    f->last - f->acked >= window || now_us < since_us + DEAF_MS * 1000 || !check_contract(run)->ordered || !is_owed(run, s))
+	    f->last - f->acked >= window || now_us < since_us + DEAF_MS * 1000 || !check_contract(run)->ordered ||
+	    !is_owed(run, s))
 		return;
 	check_fail_of(run, WINDOW, at, s->client->number, s->channel->number,
 		      "client %u acknowledged number %llu of channel %u, and got nothing behind number %llu for %.1f s, "
