@@ -4,15 +4,16 @@
 # lane_end, so that its last line is `N passed, N failed` and its exit status says the same.
 # shellcheck shell=bash
 lane_passed=0 lane_failed=0
+build_only=()
 
 # build_in FOLDER [MESON OPTION...]: sets the folder up when it is new, and builds everything in it. Says nothing unless
-# that fails. CC chooses the compiler of a new folder.
+# that fails. CC chooses the compiler of a new folder; build_only: what is built instead of everything.
 build_in() {
 	local folder=$1 log
 	shift
 	log=$(mktemp)
 	if { [ -f "$folder/build.ninja" ] || meson setup "$folder" "$@"; } >"$log" 2>&1 &&
-		ninja -C "$folder" >>"$log" 2>&1; then
+		ninja -C "$folder" "${build_only[@]}" >>"$log" 2>&1; then
 		rm -f "$log"
 		return
 	fi

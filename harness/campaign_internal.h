@@ -1,6 +1,7 @@
 #pragma once
 /* What a campaign shows and writes while it runs and when it is done; for campaign*.c only. */
 #include "harness/campaign.h"
+#include "harness/live.h"
 #include "harness/run/history.h"
 #include "reports/report.h"
 
@@ -9,9 +10,9 @@ struct campaign_view {
 	struct history history;
 	struct result_item *items;  /* parallel to the runner's, then those of each scenario */
 	const char *replay_options;
-	bool tty, history_broken;
-	unsigned columns;
-	uint64_t started_us, last_drawn_us;
+	bool history_broken;
+	struct live live;
+	uint64_t started_us;
 	unsigned shown[VERDICT_COUNT];
 };
 
@@ -20,8 +21,8 @@ void campaign_view_fini(struct campaign_view *v);
 void campaign_on_decided(void *owner, const struct runner_item *item);
 /* An item of a scenario is what it is now. */
 void campaign_view_decided(struct campaign_view *v, struct result_item *item);
-/* Shows a line of progress on a terminal, not too often. */
-void campaign_view_line(struct campaign_view *v, const char *line);
+/* A line for people, above what is live; nothing when they want it quiet. */
+void campaign_view_say(struct campaign_view *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The command that does this one again; in the arena. */
 const char *campaign_view_replay(struct campaign_view *v, const char *id);
 /* Runs the scenarios, after the cases. 0, or an exit code with a sentence. */

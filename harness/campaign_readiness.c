@@ -7,7 +7,7 @@
 #include "harness/readiness/items.h"
 #include "harness/readiness_server.h"
 
-enum { TICK_MS = 100, PROGRESS_MAX = 160 };
+enum { TICK_MS = 100 };
 
 struct talk {
 	struct readiness_stage *stage;
@@ -92,23 +92,34 @@ static void tick_links(struct dialogue *d)
 		link_tick(d->links[i]);
 }
 
+static void draw(struct readiness_stage *stage)
+{
+	char bar[LIVE_BAR_LEN];
+	struct buf text CLEANUP(buf_fini) = {0};
+	const char *before = "  ";
+	if (!live_due(&stage->v->live))
+		return;
+	buf_init(&text, LIVE_TEXT_MAX);
+	buf_printf(&text, "  %s %zu/%zu checks of readiness", live_bar(bar, LIVE_BAR, stage->decided, stage->n), stage->decided, stage->n);
+	for (size_t i = 0; i < stage->n; i++)
+		if (stage->talks[i].dialogue && !stage->talks[i].done) {
+			buf_printf(&text, "%s%s", before, stage->talks[i].item->id);
+			before = ", ";
+		}
+	buf_printf(&text, "\n");
+	live_draw(&stage->v->live, buf_span(&text));
+}
+
 static void on_tick(void *owner)
 {
 	struct readiness_stage *stage = owner;
-	char line[PROGRESS_MAX];
 	uint64_t now_us = clock_now_us();
-	const struct talk *shown = NULL;
 	if (stage->due_us && now_us > stage->due_us && now_us - stage->due_us > stage->readiness.lag_us)
 		stage->readiness.lag_us = now_us - stage->due_us;
 	for (size_t i = 0; i < stage->n; i++)
-		if (stage->talks[i].dialogue && !stage->talks[i].done) {
+		if (stage->talks[i].dialogue && !stage->talks[i].done)
 			tick_links(stage->talks[i].dialogue);
-			shown = shown ? shown : &stage->talks[i];
-		}
-	if (shown) {
-		snprintf(line, sizeof(line), "%zu/%zu  %s%s", stage->decided, stage->n, shown->item->id, stage->running > 1 ? " and others" : "");
-		campaign_view_line(stage->v, line);
-	}
+	draw(stage);
 	if (campaign_interrupted())
 		loop_stop(&stage->v->c->loop);
 	stage->due_us = now_us + (TICK_MS + 1) * 1000;

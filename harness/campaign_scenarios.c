@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "faults/undo.h"
+#include "harness/base/clock.h"
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 #include "harness/scenario/care.h"
@@ -12,8 +13,9 @@
 
 enum {
 	TOGETHER_MAX = 12,         /* scenarios at once */
-	TICK_MS = 100,             /* of the live line, and of looking for a signal */
-	PROGRESS_MAX = 256,
+	TICK_MS = 100,             /* of what is live, and of looking for a signal */
+	RATE_MS = 1000,            /* a rate that is shown is one of so long */
+	PHASE_BAR = 10,            /* columns */
 	UNTESTED_MAX = 4096,
 };
 
@@ -23,6 +25,8 @@ struct job {
 	struct result_item *items;
 	struct scenario_run *run;
 	bool done;
+	uint64_t rated, rated_us;  /* deliveries when its rate was last taken, and when */
+	double rate;
 };
 
 struct stage {
@@ -54,6 +58,17 @@ static const char *replay(struct campaign_view *v, const struct scenario *s)
 	return arena_printf(&c->arena, "wsquall run %s --seed %llu%s", s->path, (unsigned long long)c->o.seed, v->replay_options);
 }
 
+/* For a log that no terminal shows, too: it is over, and this is how it was. */
+static void say(const struct job *job)
+{
+	size_t n = scenario_items(job->scenario), failed = 0;
+	for (size_t i = 0; i < n; i++)
+		failed += job->items[i].verdict == VERDICT_FAIL && !job->items[i].expected;
+	const char *seen = job->items[0].seen;
+	campaign_view_say(job->stage->v, "%s  %s, %.0f s: %.*s", failed ? "found" : "done ", job->scenario->name,
+			  job->items[0].duration_ms / 1000, (int)strcspn(seen, ";"), seen);
+}
+
 static void on_done(void *owner, const struct scenario_outcome *o)
 {
 	struct job *job = owner;
@@ -68,6 +83,7 @@ static void on_done(void *owner, const struct scenario_outcome *o)
 		stage->guarded = arena_strdup(&c->arena, o->why);
 	stage->running--;
 	decide(job);
+	say(job);
 	loop_stop(&c->loop);
 }
 
@@ -102,7 +118,7 @@ static int start(struct job *job, struct err *e)
 	return 0;
 }
 
-/* The live line ------------------------------------------------------------------------------------------------ */
+/* What a terminal shows meanwhile ------------------------------------------------------------------------------ */
 
 static const char *why_not(const struct stage *stage)
 {
@@ -113,36 +129,61 @@ static const char *why_not(const struct stage *stage)
 	return campaign_interrupted() ? "the run was stopped" : NULL;
 }
 
-static const struct job *shown_job(const struct stage *stage)
+static bool is_running(const struct job *job)
 {
-	for (size_t i = 0; i < stage->n; i++)
-		if (stage->jobs[i].run && !stage->jobs[i].done)
-			return &stage->jobs[i];
-	return NULL;
+	return job->run && !job->done;
+}
+
+/* Deliveries a second since it was last drawn; a figure of at least RATE_MS. */
+static double rate_of(struct job *job, uint64_t delivered)
+{
+	uint64_t now_us = clock_now_us();
+	if (now_us >= job->rated_us + RATE_MS * 1000) {
+		job->rate = job->rated_us ? (double)(delivered - job->rated) * 1e6 / (double)(now_us - job->rated_us) : 0;
+		job->rated = delivered;
+		job->rated_us = now_us;
+	}
+	return job->rate;
+}
+
+/* One line: its phase, how far that is, who is up, how much comes, what was found, what is in force. */
+static void draw_job(struct job *job, struct buf *b)
+{
+	char bar[LIVE_BAR_LEN];
+	struct scenario_now now;
+	scenario_run_now(job->run, &now);
+	const struct workload_state *w = &now.workload;
+	buf_printf(b, "  %-26.26s %-12.12s %s %4llu/%llu up %6.0f/s  ", job->scenario->name, now.phase,
+		   live_bar(bar, PHASE_BAR, now.phase_ms, now.phase_of_ms), (unsigned long long)w->up,
+		   (unsigned long long)w->clients, rate_of(job, w->delivered));
+	if (now.violations)
+		buf_printf(b, "%llu found  ", (unsigned long long)now.violations);
+	buf_printf(b, "%s", now.fault);
+	if (now.in_force > 1)
+		buf_printf(b, " and %zu more", now.in_force - 1);
+	buf_printf(b, "\n");
 }
 
 static void draw(struct stage *stage)
 {
-	char line[PROGRESS_MAX];
-	struct scenario_now now;
-	const struct job *job = shown_job(stage);
-	if (!job)
+	char bar[LIVE_BAR_LEN];
+	struct buf text CLEANUP(buf_fini) = {0};
+	if (!live_due(&stage->v->live))
 		return;
-	scenario_run_now(job->run, &now);
-	const struct workload_state *w = &now.workload;
-	snprintf(line, sizeof(line), "%zu/%zu  %s: %s %.0f/%.0f s%s%s  %llu/%llu up  %llu delivered  %llu violations%s",
-		 stage->decided, stage->n, job->scenario->name, now.phase, (double)now.phase_ms / 1000,
-		 (double)now.phase_of_ms / 1000, now.fault[0] ? "  " : "", now.fault, (unsigned long long)w->up,
-		 (unsigned long long)w->clients, (unsigned long long)w->delivered, (unsigned long long)now.violations,
-		 stage->running > 1 ? "  (and others)" : "");
-	campaign_view_line(stage->v, line);
+	buf_init(&text, LIVE_TEXT_MAX);
+	buf_printf(&text, "  %s %zu/%zu scenarios  %u failed  %u warned\n", live_bar(bar, LIVE_BAR, stage->decided, stage->n),
+		   stage->decided, stage->n, stage->v->shown[VERDICT_FAIL], stage->v->shown[VERDICT_WARN]);
+	for (size_t i = 0; i < stage->n; i++)
+		if (is_running(&stage->jobs[i]))
+			draw_job(&stage->jobs[i], &text);
+	live_draw(&stage->v->live, buf_span(&text));
 }
 
 static void on_tick(void *owner)
 {
 	struct stage *stage = owner;
 	for (size_t i = 0; campaign_interrupted() && i < stage->n; i++)
-		if (stage->jobs[i].run && !stage->jobs[i].done)
+		if (is_running(&stage->jobs[i]))
 			scenario_run_stop(stage->jobs[i].run);
 	draw(stage);
 	timer_start(&stage->tick, &stage->v->c->loop, TICK_MS, on_tick, stage);
@@ -150,14 +191,17 @@ static void on_tick(void *owner)
 
 /* Running ------------------------------------------------------------------------------------------------------ */
 
+/* The longest one first: so the last ones end together. */
 static struct job *next_job(struct stage *stage, bool alone)
 {
+	struct job *next = NULL;
 	for (size_t i = 0; i < stage->n; i++) {
 		struct job *job = &stage->jobs[i];
-		if (!job->done && !job->run && job->scenario->alone == alone)
-			return job;
+		if (!job->done && !job->run && job->scenario->alone == alone &&
+		    (!next || scenario_planned_ms(job->scenario) > scenario_planned_ms(next->scenario)))
+			next = job;
 	}
-	return NULL;
+	return next;
 }
 
 static void free_done(struct stage *stage)

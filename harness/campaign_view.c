@@ -1,7 +1,7 @@
-/* Results as they come: history lines, transcripts, the live line; and the reports at the end. */
+/* Results as they come: history lines, transcripts, lines for people; and the reports at the end. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,7 +13,7 @@
 #include "harness/scenario/items.h"
 #include "suites/suites.h"
 
-enum { DRAW_INTERVAL_US = 60000, TRANSCRIPT_NAME_MAX = 200, SHOWN_ID_MAX = 40 };
+enum { TRANSCRIPT_NAME_MAX = 200 };
 
 static const char *const level_names[] = {[REQ_MUST] = "MUST", [REQ_SHOULD] = "SHOULD", [REQ_INFO] = "INFO"};
 
@@ -130,29 +130,36 @@ const char *campaign_view_replay(struct campaign_view *v, const char *id)
 	return arena_printf(&v->c->arena, "wsquall replay %s %s%s", v->c->o.output, id, v->replay_options);
 }
 
-/* The live line ---------------------------------------------------------------------------------------------------------------- */
+/* Lines for people -------------------------------------------------------------------------------------------------------------- */
 
 static void draw(struct campaign_view *v, const struct result_item *last)
 {
-	uint64_t now = clock_now_us();
-	if (!v->tty || v->c->o.quiet || now - v->last_drawn_us < DRAW_INTERVAL_US)
-		return;
-	v->last_drawn_us = now;
+	char bar[LIVE_BAR_LEN];
+	struct buf text CLEANUP(buf_fini) = {0};
 	const struct runner *r = &v->c->runner;
-	enum { BAR = 24 };
-	char bar[BAR * 3 + 1] = "";
-	size_t filled = r->n ? r->decided * BAR / r->n : 0;
-	for (size_t i = 0; i < BAR; i++)
-		strncat(bar, i < filled ? "\u2588" : "\u2591", sizeof(bar) - strlen(bar) - 1);
-	fprintf(stderr, "\r\033[K  %s %zu/%zu  %u failed  %u warned  %.*s", bar, r->decided, r->n, v->shown[VERDICT_FAIL], v->shown[VERDICT_WARN],
-		v->columns > 80 ? SHOWN_ID_MAX : 16, last->id);
-	fflush(stderr);
+	if (!live_due(&v->live))
+		return;
+	buf_init(&text, LIVE_TEXT_MAX);
+	buf_printf(&text, "  %s %zu/%zu  %u failed  %u warned  %s\n", live_bar(bar, LIVE_BAR, r->decided, r->n), r->decided, r->n,
+		   v->shown[VERDICT_FAIL], v->shown[VERDICT_WARN], last->id);
+	live_draw(&v->live, buf_span(&text));
 }
 
-static void clear_line(const struct campaign_view *v)
+void campaign_view_say(struct campaign_view *v, const char *fmt, ...)
 {
-	if (v->tty && !v->c->o.quiet)
-		fprintf(stderr, "\r\033[K");
+	va_list ap;
+	if (v->c->o.quiet)
+		return;
+	live_clear(&v->live);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+}
+
+static bool colored(const struct campaign_view *v, int fd)
+{
+	return isatty(fd) && !v->c->o.no_color && !getenv("NO_COLOR");
 }
 
 static void print_item(struct campaign_view *v, const struct result_item *item)
@@ -160,11 +167,10 @@ static void print_item(struct campaign_view *v, const struct result_item *item)
 	if (v->c->o.quiet || (item->verdict != VERDICT_FAIL && item->verdict != VERDICT_ERROR) || item->expected)
 		return;
 	struct buf line;
-	struct report_options o = {.color = v->tty && !v->c->o.no_color, .width = v->tty ? v->columns : 0};
+	struct report_options o = {.color = colored(v, STDERR_FILENO), .width = live_columns(STDERR_FILENO, 0)};
 	buf_init(&line, 4096);
 	report_text_item_line(&v->c->result, item, &o, &line);
-	clear_line(v);
-	fprintf(stderr, "%s\n", buf_cstr(&line));
+	campaign_view_say(v, "%s", buf_cstr(&line));
 	buf_fini(&line);
 }
 
@@ -194,16 +200,6 @@ void campaign_view_decided(struct campaign_view *v, struct result_item *item)
 	item->expected = known && (item->verdict == VERDICT_FAIL || item->verdict == VERDICT_WARN);
 	item->stale = known && !known->flaky && item->verdict == VERDICT_PASS;
 	decided(v, item);
-}
-
-void campaign_view_line(struct campaign_view *v, const char *line)
-{
-	uint64_t now = clock_now_us();
-	if (!v->tty || v->c->o.quiet || now - v->last_drawn_us < DRAW_INTERVAL_US)
-		return;
-	v->last_drawn_us = now;
-	fprintf(stderr, "\r\033[K  %.*s", (int)v->columns - 3, line);
-	fflush(stderr);
 }
 
 /* Beginning and end -------------------------------------------------------------------------------------------------------------- */
@@ -244,12 +240,6 @@ static void begin_result(struct campaign_view *v)
 	c->result.strict = c->o.strict;
 }
 
-static unsigned terminal_columns(int fd)
-{
-	struct winsize size;
-	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : REPORT_WIDTH_DEFAULT;
-}
-
 static int plan_items(struct campaign_view *v)
 {
 	struct campaign *c = v->c;
@@ -288,17 +278,16 @@ static void print_beginning(const struct campaign *c)
 
 int campaign_view_init(struct campaign_view *v, struct campaign *c, struct err *e)
 {
-	*v = (struct campaign_view){.c = c, .tty = isatty(STDERR_FILENO), .started_us = clock_now_us(), .history = {.fd = -1}};
-	v->columns = terminal_columns(STDERR_FILENO);
+	*v = (struct campaign_view){.c = c, .started_us = clock_now_us(), .history = {.fd = -1}};
 	if (plan_items(v) < 0)
 		return err_set(e, ENOMEM, "out of memory");
 	begin_result(v);
 	v->replay_options = replay_options(c);
 	if (c->scratch) {
-		v->tty = false;
 		c->o.quiet = true;
 		return 0;
 	}
+	live_init(&v->live, !c->o.quiet);
 	int r = history_open(&v->history, arena_printf(&c->arena, "%s/history.jsonl", c->o.output), e);
 	if (r < 0)
 		return r;
@@ -328,8 +317,7 @@ static int write_reports(struct campaign_view *v, struct err *e)
 static void print_text(struct campaign_view *v)
 {
 	struct campaign *c = v->c;
-	bool tty = isatty(STDOUT_FILENO);
-	struct report_options o = {.color = tty && !c->o.no_color && !getenv("NO_COLOR"), .width = tty ? terminal_columns(STDOUT_FILENO) : 0,
+	struct report_options o = {.color = colored(v, STDOUT_FILENO), .width = live_columns(STDOUT_FILENO, 0),
 				   .verbose = c->o.quiet ? -1 : 0, .dir = NULL};
 	struct buf text;
 	struct err e;
@@ -344,7 +332,7 @@ static void print_text(struct campaign_view *v)
 int campaign_report(struct campaign_view *v, struct err *e)
 {
 	struct campaign *c = v->c;
-	clear_line(v);
+	live_clear(&v->live);
 	c->result.duration_ms = (double)(clock_now_us() - v->started_us) / 1000;
 	c->result.abort_reason = c->runner.abort_reason;
 	c->result.notes = make_notes(c);

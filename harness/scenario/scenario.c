@@ -124,6 +124,15 @@ uint64_t scenario_longest_ms(const struct scenario *s)
 	return sum;
 }
 
+uint64_t scenario_planned_ms(const struct scenario *s)
+{
+	const struct scenario_phase *p = s->phases.items;
+	uint64_t sum = 0;
+	for (size_t i = 0; i < s->phases.len; i++)
+		sum += p[i].for_ms;
+	return sum;
+}
+
 /* What a table cannot say -------------------------------------------------------------------------------------- */
 
 static int check_name(const char *name, struct err *e)

@@ -74,3 +74,5 @@ const struct fault *scenario_fault_of(const struct opt_call *call);
 enum fault_plane scenario_plane_of(const struct opt_call *call);
 /* How long all phases last at most. */
 uint64_t scenario_longest_ms(const struct scenario *s);
+/* How long they last where everything heals at once. */
+uint64_t scenario_planned_ms(const struct scenario *s);
