@@ -211,7 +211,7 @@ static void group_table(struct html *h, const struct report_group *g, size_t ind
 	html_printf(h, "<details class=\"group\" id=\"g%zu\"%s><summary><h3>", index,
 		    group_is_urgent(g) ? " open" : "");
 	html_text(h, g->name);
-	html_printf(h, "</h3> <span class=\"dim\">%zu %s, ", g->n, g->n == 1 ? "case" : "cases");
+	html_printf(h, "</h3> <span class=\"dim\">%zu %s, ", g->n, report_noun(h->result, g->n));
 	html_text(h, g->suite);
 	html_put(h, "</span></summary>\n<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">Verdict</th>"
 		    "<th scope=\"col\">Case</th><th scope=\"col\">What the target must do</th>"
@@ -235,8 +235,8 @@ static void groups(struct html *h)
 		    list.len);
 	for (size_t i = 0; i < list.len; i++)
 		group_card(h, &list.items[i], i);
-	html_printf(h, "</ul>\n</section>\n<section id=\"all\">\n<h2>All cases <span class=\"count\">%zu</span></h2>\n",
-		    h->result->n_items);
+	html_printf(h, "</ul>\n</section>\n<section id=\"all\">\n<h2>All %s <span class=\"count\">%zu</span></h2>\n",
+		    report_noun(h->result, 0), h->result->n_items);
 	for (size_t i = 0; i < list.len; i++)
 		group_table(h, &list.items[i], i);
 	html_put(h, "</section>\n");

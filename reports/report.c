@@ -143,6 +143,14 @@ void report_groups_fini(struct report_groups *g)
 
 /* --- phrases --- */
 
+const char *report_noun(const struct result *r, size_t n)
+{
+	for (size_t i = 0; i < r->n_items; i++)
+		if (r->items[i].kind && strcmp(r->items[i].kind, "case") != 0)
+			return n == 1 ? "check" : "checks";
+	return n == 1 ? "case" : "cases";
+}
+
 int report_counts_line(struct buf *out, const struct result *r)
 {
 	static const struct {
@@ -161,7 +169,7 @@ int report_counts_line(struct buf *out, const struct result *r)
 	size_t counts[REPORT_CLASS_COUNT];
 	const char *comma = ": ";
 	report_class_counts(r, counts);
-	int status = buf_printf(out, "%zu %s", r->n_items, r->n_items == 1 ? "case" : "cases");
+	int status = buf_printf(out, "%zu %s", r->n_items, report_noun(r, r->n_items));
 	for (size_t i = 0; i < ARRAY_LEN(rows) && status == 0; i++) {
 		size_t n = counts[rows[i].class];
 		if (n == 0)

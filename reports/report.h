@@ -95,6 +95,8 @@ int report_groups_init(struct report_groups *g, const struct result *r);
 void report_groups_fini(struct report_groups *g); /* also the CLEANUP function */
 bool report_group_has(const struct report_group *g, const struct result_item *item);
 
+/* What n of its items are called: cases, or checks where some are something else. */
+const char *report_noun(const struct result *r, size_t n);
 /* "512 cases: 480 passed, 10 warned, 5 failed, 2 expected deviations, 14 skipped": zeros left out, the rest adds up. */
 int report_counts_line(struct buf *out, const struct result *r);
 /* "312 ms", "1.83 s", "2 min 5 s" */
