@@ -76,6 +76,8 @@ void api_change_proxy(struct api_call *c)
 	struct err e;
 	int r = read_change(c, &listen, &upstream, &enabled, &e);
 	if (r == 0)
+		r = plan_read_proxy_change(c->proxy, c->body, &c->arena, &e);
+	if (r == 0)
 		r = proxy_change(c->proxy, listen, upstream, enabled, &e);
 	if (r < 0) {
 		api_refuse(c, r, &e);

@@ -259,9 +259,25 @@ static int read_tls(const json_t *body, struct arena *a, struct plan_proxy *p, s
 	return 0;
 }
 
-int plan_read_proxy(const json_t *body, const char *where, struct arena *a, struct plan_proxy *ret, struct err *e)
+static int read_connect_timeout(const json_t *body, struct proxy_options *o, struct err *e)
 {
 	uint64_t timeout_ms = 0;
+	int r = read_duration(body, "connect_timeout", &timeout_ms, e);
+	o->connect_timeout_ms = timeout_ms < UINT32_MAX ? (uint32_t)timeout_ms : UINT32_MAX;
+	return r;
+}
+
+int plan_read_proxy_change(const struct proxy *old, const json_t *body, struct arena *a, struct err *e)
+{
+	struct plan_proxy wanted = {.o.name = proxy_name(old)};
+	int r = read_connect_timeout(body, &wanted.o, e);
+	if (r == 0)
+		r = read_tls(body, a, &wanted, e);
+	return r < 0 ? r : plan_check_kept(&wanted, old, e);
+}
+
+int plan_read_proxy(const json_t *body, const char *where, struct arena *a, struct plan_proxy *ret, struct err *e)
+{
 	*ret = (struct plan_proxy){.o.enabled = true};
 	struct proxy_options *o = &ret->o;
 	if (!json_is_object(body))
@@ -274,10 +290,9 @@ int plan_read_proxy(const json_t *body, const char *where, struct arena *a, stru
 	if (r == 0)
 		r = read_bool(body, "enabled", &o->enabled, e);
 	if (r == 0)
-		r = read_duration(body, "connect_timeout", &timeout_ms, e);
+		r = read_connect_timeout(body, o, e);
 	if (r < 0)
 		return r;
-	o->connect_timeout_ms = timeout_ms < UINT32_MAX ? (uint32_t)timeout_ms : UINT32_MAX;
 	if (!o->name || !o->name[0])
 		return err_set(e, EINVAL, "missing required field: name%s", where);
 	if (!o->upstream || !o->upstream[0])

@@ -50,6 +50,8 @@ int plan_read_toxic_change(const struct toxic *old, const json_t *body, struct p
 void plan_toxic_fini(struct plan_toxic *t);
 /* where: " at proxy 2" for sentences, or "". */
 int plan_read_proxy(const json_t *body, const char *where, struct arena *a, struct plan_proxy *ret, struct err *e);
+/* A change of a proxy: what must stay as it is, its TLS and connect_timeout, is left out or said as it is. */
+int plan_read_proxy_change(const struct proxy *old, const json_t *body, struct arena *a, struct err *e);
 /* A list of proxies (Toxiproxy's /populate, and its configuration file); names differ. */
 int plan_read(const json_t *body, struct arena *a, struct plan *ret, struct err *e);
 /*
@@ -57,6 +59,9 @@ int plan_read(const json_t *body, struct arena *a, struct plan *ret, struct err 
  * and connect_timeout cannot be changed, only left out or said as they are; may be NULL. As proxy_check and toxics_add.
  */
 int plan_check(const struct plan *p, const struct proxies *existing, struct err *e);
+
+/* What is said of an existing proxy is so already, or can be made so. -EINVAL. */
+int plan_check_kept(const struct plan_proxy *p, const struct proxy *old, struct err *e);
 
 /* As the API shows it: a new reference, NULL without memory. */
 json_t *plan_show_toxic(const struct toxic *t, uint64_t now_us);

@@ -14,8 +14,7 @@ static bool is_same_tls(const struct proxy_tls *wanted, const struct proxy_tls *
 	return same;
 }
 
-/* What is said of an existing proxy is so already, or can be made so. */
-static int check_kept(const struct plan_proxy *p, const struct proxy *old, struct err *e)
+int plan_check_kept(const struct plan_proxy *p, const struct proxy *old, struct err *e)
 {
 	const char *what = NULL;
 	struct buf shown CLEANUP(buf_fini) = {0};
@@ -59,7 +58,7 @@ static int check_new(const struct plan_proxy *p, struct err *e)
 
 static int check_old(const struct plan_proxy *p, struct proxy *old, struct err *e)
 {
-	int r = check_kept(p, old, e);
+	int r = plan_check_kept(p, old, e);
 	return r < 0 ? r : check_toxics(p, proxy_toxics(old)->certificate, e);
 }
 

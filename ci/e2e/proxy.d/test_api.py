@@ -74,6 +74,10 @@ def a_proxy_is_made_changed_and_deleted():
             assert p.ask(method, "/proxies/a", {"enabled": True}) == made
             client = p.connect(made)
             client.echo(b"again")
+            for body in ({"tls": {"terminate": True}}, {"connect_timeout": "17s"}):
+                p.refused(method, "/proxies/a", {"enabled": False, **body}, status=400, says="cannot be changed: delete the proxy first")
+            client.echo(b"what cannot be changed changes nothing")
+            assert p.ask(method, "/proxies/a", {"tls": {"terminate": False}}) == made
         assert p.ask("POST", "/proxies/a", {"listen": made["listen"], "toxics": [{"type": "none"}]}) == made
         client.echo(b"an update that changes nothing ends nothing")
         moved = p.ask("POST", "/proxies/a", {"upstream": f"127.0.0.1:{other.port}"})
