@@ -34,6 +34,7 @@ struct ghost {
 	uint32_t client;
 	uint64_t since_us;         /* 0: it is so no more */
 	bool let_go, gone;         /* told, or judged */
+	bool talks;                /* only its Pongs are missing: it has not vanished, and leaves no ghost */
 	struct check_moment *kept; /* it seems to be open still */
 	uint64_t silent_us;        /* then */
 	char fault[TRACK_NAME_MAX];
@@ -150,14 +151,19 @@ static struct ghost *ghost_of(struct check_run *run, uint64_t id, bool make)
 	return g || !id || !make ? g : track_made(check_track(run), &h->ghosts, id, sizeof(*g));
 }
 
+static bool is_pong_thief(const char *fault)
+{
+	return strncmp(fault, "frame_drop", strlen("frame_drop")) == 0;
+}
+
 /* From the first moment on the target hears nothing that counts: neither the client nor its Pongs. */
 static bool is_silencing(const struct check_run *run, const struct event *e)
 {
 	for (size_t i = 0; e->text && i < ARRAY_LEN(silencing); i++)
 		if (strncmp(e->text, silencing[i], strlen(silencing[i])) == 0)
 			return true;
-	return check_contract(run)->pongs_only && e->text && strncmp(e->text, "frame_drop", strlen("frame_drop")) == 0 &&
-	       e->note && strstr(e->note, "opcode=pong");
+	return check_contract(run)->pongs_only && e->text && is_pong_thief(e->text) && e->note &&
+	       strstr(e->note, "opcode=pong");
 }
 
 static void on_silenced(struct check_run *run, const struct event *e)
@@ -170,6 +176,7 @@ static void on_silenced(struct check_run *run, const struct event *e)
 	if (!g || g->since_us)
 		return;
 	*g = (struct ghost){.client = e->client, .since_us = e->at_us};
+	g->talks = is_pong_thief(e->text);
 	snprintf(g->fault, sizeof(g->fault), "%s", e->text);
 }
 
@@ -186,7 +193,7 @@ static void judge_ghost(struct check_run *run, struct ghost *g, const struct eve
 		check_fail_of(run, TIMEOUT, at, g->client, 0, "client %u was silent for %.1f s and was never let go", g->client,
 			      (double)silent_us / 1e6);
 	}
-	if (silent_us > bound_us + o->ghosts_ms * 1000) {
+	if (!g->talks && silent_us > bound_us + o->ghosts_ms * 1000) {
 		g->gone = true; /* a log that tells of nobody's end shows nothing: judge_kept() */
 		g->kept = check_moment(run, at, g->client, 0);
 		g->silent_us = silent_us;
@@ -239,7 +246,7 @@ static void is_gone(struct check_run *run, struct ghost *g, const struct event *
 	const struct heartbeat_options *o = check_options(run);
 	uint64_t silent_us = e->at_us - g->since_us;
 	is_let_go(run, g, e);
-	if (g->gone)
+	if (g->gone || g->talks)
 		return;
 	g->gone = true;
 	check_samples(run, GHOSTS, 1);
