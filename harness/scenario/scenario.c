@@ -16,6 +16,7 @@ static const char *const planes[] = {
 	"any", NULL};
 static const char *const whose[] = {"subscribers", "publishers", "all", NULL};
 
+static const char *const streams[] = {"own", "upstream", "downstream", "both", NULL};
 static const char *const ways[] = {"door", "nodes", NULL};
 
 static const struct opt fault_table[] = {
@@ -29,6 +30,9 @@ static const struct opt fault_table[] = {
 	    .max = INT64_MAX),
 	ROW(scenario_fault, "on", on, OPT_ENUM, "whose connections it works on, of a stream fault", .choices = whose,
 	    .def = "subscribers"),
+	ROW(scenario_fault, "stream", stream, OPT_ENUM,
+	    "its direction, of a stream fault: upstream, to the target; downstream, to the client; own: as the fault says",
+	    .choices = streams, .def = "own"),
 	ROW(scenario_fault, "toxicity", toxicity, OPT_PERCENT, "the share of those connections", .def = "100%"),
 	{0},
 };
@@ -175,6 +179,9 @@ static int check_fault(const struct scenario_phase *p, const struct opt_call *ca
 		return err_set(e, EINVAL, "line %zu: %s: `at` is not within the phase's `for`", call->line, name);
 	if (k->every_ms && (!k->for_ms || k->for_ms >= k->every_ms))
 		return err_set(e, EINVAL, "line %zu: %s: `every` needs a `for` that is shorter", call->line, name);
+	if (plane != FAULT_STREAM && k->stream)
+		return err_set(e, EINVAL, "line %zu: %s: `stream` is for faults on streams, not on the plane %s", call->line, name,
+			       fault_plane_name(plane));
 	if (plane == FAULT_STREAM && k->toxicity <= 0)
 		return err_set(e, EINVAL, "line %zu: %s: `toxicity` of 0%% hurts nobody", call->line, name);
 	return 0;

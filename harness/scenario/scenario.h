@@ -27,6 +27,7 @@ struct scenario_fault {
 	uint64_t for_ms;           /* it is healed after this long, 0: at the phase's end */
 	uint64_t every_ms;         /* it comes again this often, 0: once; needs for_ms */
 	int on;                    /* enum scenario_on, for streams */
+	int stream;                /* STREAM_* bits, 0: the fault's own */
 	double toxicity;           /* share of the connections, for streams */
 };
 

@@ -67,6 +67,8 @@ static void a_mistake_is_told(void **state)
 		 "s.yaml: line 4: none: `every` needs a `for` that is shorter"},
 		{HEAD CHECKS "phases: [{name: a, for: 9s, faults: [{none: {toxicity: 0%}}]}]\n",
 		 "s.yaml: line 4: none: `toxicity` of 0% hurts nobody"},
+		{HEAD CHECKS "phases: [{name: a, for: 9s, faults: [{pause: {stream: upstream}}]}]\n",
+		 "s.yaml: line 4: pause: `stream` is for faults on streams, not on the plane process"},
 		{HEAD CHECKS "phases: [{name: a, for: 9s, faults: [{kill: {plane: stream}}]}]\n",
 		 "s.yaml: line 4: kill does not work on the plane stream; 'wsquall list faults' shows where it does"},
 		{HEAD CHECKS "phases: [{name: a, for: 9s, faults: [{idle_kill: {idel: 3s}}]}]\n",

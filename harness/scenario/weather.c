@@ -118,7 +118,7 @@ static int start_toxics(struct slot *s, struct err *e)
 {
 	double share = care_toxicity(s->weather->site, common(s)->toxicity);
 	struct toxic_spec spec = {.fault = scenario_fault_of(s->call), .name = s->name, .toxicity = share, .fill = fill,
-				  .from = s->call->options};
+				  .streams = (unsigned)common(s)->stream, .from = s->call->options};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < OWN_SETS; i++)
 		if (wants(s, i == 1))
