@@ -94,8 +94,8 @@ static int start_reference(struct campaign *c, struct err *e)
 	char path[1024];
 	/* What reference.yaml promises. */
 	const char *args[ARRAY_LEN(c->reference.args)] = {"--origins=https://app.example", "--origins-echo=checked", "--echo-max=1MiB",
-		"--close-trigger=please close", "--limit-handshakes=0", "--limit-per-address=0", "--heartbeat-interval=2s",
-		"--heartbeat-timeout=8s", "--slow-consumer-grace=1s"};
+		"--close-trigger=please close", "--limit-handshakes=0", "--limit-per-address=0", "--heartbeat-interval=1s",
+		"--heartbeat-timeout=9s", "--slow-consumer-grace=1s"};
 	size_t n = 9;
 	for (size_t i = 0; i < c->o.server_args.len && n < ARRAY_LEN(args) - 1; i++)
 		args[n++] = c->o.server_args.items[i];

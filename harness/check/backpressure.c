@@ -12,9 +12,11 @@
 
 enum {
 	NODES_MAX = 64,
-	METRIC_SAMPLES_MIN = 5,    /* of one node, to say how it grows */
-	CONTENDED_PERCENT = 10,    /* of the time the harness waited for a processor: the machine is too small */
-	CONTENDED_TIMES = 4,       /* then only what is so many times too late is the target's fault */
+	METRIC_SAMPLES_MIN = 5, /* of one node, to say how it grows */
+	CONTENDED_PERCENT = 10, /* of the time the harness waited for a processor: the machine is too small */
+	CONTENDED_TIMES = 4,    /* then only what is so many times too late is the target's fault */
+	SHOWN_US = 1000,        /* a message that waited less is not shown */
+	LATE_MS = 1000, /* the harness itself was later than that: who was let go may have been so for our silence */
 };
 
 static const char ISOLATED[] = "backpressure.isolated", BOUNDED[] = "backpressure.bounded",
@@ -33,6 +35,7 @@ struct line {
 	uint64_t n;
 	double peak;
 	double from_s, to_s, t, v, tt, tv;
+	struct check_moment *highest;
 };
 
 struct backpressure {
@@ -43,11 +46,27 @@ struct backpressure {
 	uint64_t waited_us, hurt_us, hurt_from_us; /* for a processor; while a fault was in force, and that time */
 	uint64_t storm_us;         /* since when the first one was */
 	bool hurt;                 /* a fault was in force */
+	/* What a finding shows: a message of the slowest, and the first of the slow ones. */
+	struct check_moment *slowest, *slow;
+	uint64_t slowest_us;
+	uint32_t slowest_client, slow_client;
 };
 
 static bool is_fast(const struct track *t)
 {
 	return t->client->hit == 0 || t->client->hit != t->client->connection;
+}
+
+static void note_slowest(struct check_run *run, const struct event *e)
+{
+	struct backpressure *b = check_state(run);
+	uint64_t wait_us = e->at_us - e->sent_us;
+	if (wait_us < 2 * b->slowest_us + SHOWN_US)
+		return;
+	check_moment_drop(run, b->slowest);
+	b->slowest = check_moment(run, e, e->client, e->channel);
+	b->slowest_us = wait_us;
+	b->slowest_client = e->client;
 }
 
 static void on_deliver(struct check_run *run, const struct event *e)
@@ -60,10 +79,26 @@ static void on_deliver(struct check_run *run, const struct event *e)
 	if (e->sent_us <= b->late_until_us) /* it waited for us */
 		return;
 	bool waited = b->hurt && e->sent_us >= b->storm_us && e->sent_us < t->calm_us; /* until it was over */
-	if (t->n_faults || waited)
+	if (t->n_faults || waited) {
 		hist_record(&b->stormy, e->at_us - e->sent_us);
-	else if (t->phase <= TRACK_WARM)
+		note_slowest(run, e);
+	} else if (t->phase <= TRACK_WARM)
 		hist_record(&b->calm, e->at_us - e->sent_us);
+}
+
+/* Who was not slow pays with its connection: a target that stood still takes everybody for dead, or is taken for it. */
+static void on_end(struct check_run *run, const struct event *e)
+{
+	const struct backpressure *b = check_state(run);
+	const struct track *t = check_track(run);
+	if (!b->hurt || t->phase >= TRACK_END || t->client->hit || (e->by == END_BY_CLIENT && e->clean))
+		return;
+	if (b->late_us > LATE_MS * 1000)
+		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
+	else
+		check_fail_of(run, ISOLATED, e, e->client, 0,
+			      "client %u, which was not slow, lost its connection (%d) once others were", e->client,
+			      e->code);
 }
 
 static void on_metric(struct check_run *run, const struct event *e)
@@ -77,7 +112,11 @@ static void on_metric(struct check_run *run, const struct event *e)
 	if (!l->n++)
 		l->from_s = at_s;
 	double t = at_s - l->from_s;
-	l->peak = e->value > l->peak ? e->value : l->peak;
+	if (e->value > l->peak || !l->highest) {
+		l->peak = e->value;
+		check_moment_drop(run, l->highest);
+		l->highest = check_moment(run, e, 0, 0);
+	}
 	l->to_s = at_s;
 	l->t += t;
 	l->v += e->value;
@@ -106,8 +145,14 @@ static void backpressure_event(struct check_run *run, const struct event *e)
 		b->hurt_us += e->at_us - b->hurt_from_us;
 		b->hurt_from_us = 0;
 	}
+	if (e->kind == EVENT_FAULT && e->type == EVENT_INFO && e->client && !b->slow) {
+		b->slow = check_moment(run, e, e->client, 0);
+		b->slow_client = e->client;
+	}
 	if (e->kind == EVENT_DELIVER && t->pair)
 		on_deliver(run, e);
+	else if (e->kind == EVENT_END && t->ended)
+		on_end(run, e);
 	else if (e->kind == EVENT_METRIC)
 		on_metric(run, e);
 	else if (e->kind == EVENT_LAG && e->type == EVENT_INFO)
@@ -136,12 +181,12 @@ static void judge_isolated(struct check_run *run)
 		check_unknown(run, ISOLATED, "the others waited %.0f ms for a message (p99), and the harness itself waited for a "
 			      "processor %.0f %% of the time", (double)p99 / 1000, (double)b->waited_us * 100 / (double)hurt_us);
 	else if (late)
-		check_fail(run, ISOLATED, NULL, "while some were slow, the others waited %.0f ms for a message (p99)",
-			(double)p99 / 1000);
+		check_fail_then(run, ISOLATED, TAKE_PTR(b->slowest), NULL, b->slowest_client, 0,
+				"while some were slow, the others waited %.0f ms for a message (p99)", (double)p99 / 1000);
 	else if (slower)
-		check_fail(run, ISOLATED, NULL,
-			"while some were slow, the others waited %.1f ms for a message (p99), before it was %.1f ms",
-			   (double)p99 / 1000, (double)warm / 1000);
+		check_fail_then(run, ISOLATED, TAKE_PTR(b->slowest), NULL, b->slowest_client, 0,
+				"while some were slow, the others waited %.1f ms for a message (p99), before it was %.1f ms",
+				(double)p99 / 1000, (double)warm / 1000);
 }
 
 static void judge_bounded(struct check_run *run)
@@ -149,7 +194,7 @@ static void judge_bounded(struct check_run *run)
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
 	for (uint32_t node = 0; node < NODES_MAX; node++) {
-		const struct line *l = &b->lines[node];
+		struct line *l = &b->lines[node];
 		double n = (double)l->n, spread = n * l->tt - l->t * l->t;
 		if (l->n < METRIC_SAMPLES_MIN || spread <= 0)
 			continue;
@@ -157,11 +202,13 @@ static void judge_bounded(struct check_run *run)
 		check_samples(run, BOUNDED, l->n);
 		check_note(run, BOUNDED, "%s grew by %.1f MiB", o->metric, grown / 1048576);
 		if (o->peak && l->peak > (double)o->peak)
-			check_fail(run, BOUNDED, NULL, "%s of node %u was %.1f MiB while some were slow, at most %.1f MiB is fine",
-				   o->metric, node, l->peak / 1048576, (double)o->peak / 1048576);
+			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
+					"%s of node %u was %.1f MiB while some were slow, at most %.1f MiB is fine", o->metric, node,
+					l->peak / 1048576, (double)o->peak / 1048576);
 		else if (grown > (double)o->growth)
-			check_fail(run, BOUNDED, NULL, "%s of node %u grew by %.1f MiB in %.0f s while some were slow", o->metric, node,
-				   grown / 1048576, l->to_s - l->from_s);
+			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
+					"%s of node %u grew by %.1f MiB in %.0f s while some were slow", o->metric, node,
+					grown / 1048576, l->to_s - l->from_s);
 	}
 }
 
@@ -180,8 +227,9 @@ static void backpressure_end(struct check_run *run)
 	check_samples(run, POLICY, 1);
 	check_note(run, POLICY, "%llu slow consumers closed and logged", (unsigned long long)b->closed);
 	if (b->closed < o->closed)
-		check_fail(run, POLICY, NULL, "the log tells of %llu slow consumers that were closed, at least %llu were expected",
-			   (unsigned long long)b->closed, (unsigned long long)o->closed);
+		check_fail_then(run, POLICY, TAKE_PTR(b->slow), NULL, b->slow_client, 0,
+				"the log tells of %llu slow consumers that were closed, at least %llu were expected",
+				(unsigned long long)b->closed, (unsigned long long)o->closed);
 }
 
 static int backpressure_start(struct check_run *run, struct err *e)
@@ -198,6 +246,10 @@ static void backpressure_stop(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	hist_fini(&b->calm);
 	hist_fini(&b->stormy);
+	for (size_t i = 0; i < NODES_MAX; i++)
+		check_moment_drop(run, b->lines[i].highest);
+	check_moment_drop(run, b->slowest);
+	check_moment_drop(run, b->slow);
 }
 
 #define ROW(opt_name, field, opt_type, ...) \

@@ -101,6 +101,7 @@ void check_note(struct check_run *run, const char *id, const char *what, ...) __
 enum {
 	CHECK_FINDINGS_MAX = 8,    /* findings kept of one check */
 	CHECK_EVIDENCE_MAX = 48,   /* events kept with one finding */
+	CHECK_LATE_US = 5000000,   /* what the target logs of its client until then belongs to it, too */
 	CHECK_RING = 16,           /* last events kept of each client, log lines about its connections among them */
 	CHECK_FAULTS_MAX = 16,     /* names of faults kept with one finding */
 	CHECK_MOMENTS_MAX = 64,    /* of one checker at once */
@@ -115,6 +116,8 @@ struct check_finding {
 	uint32_t client, channel;
 	const char *const *evidence; /* lines of JSON, in the order of the history, NULL at the end */
 	const char *const *faults;   /* names of the faults in force, NULL at the end */
+	const char *healed;          /* the fault that was healed last, "": none was; and when */
+	uint64_t healed_us;
 };
 
 enum check_outcome { CHECK_PASS, CHECK_WARN, CHECK_FAIL, CHECK_INCONCLUSIVE, CHECK_SKIP };

@@ -8,7 +8,7 @@
 #include "harness/base/json.h"
 #include "harness/history/history.h"
 
-enum { IDS = 1 << 14, TEXT_KEEP = 240, WAITING = 64 };
+enum { IDS = 1 << 14, TEXT_KEEP = 400, WAITING = 64 };
 
 struct kept {
 	struct event event;
@@ -96,13 +96,14 @@ static void keep(struct kept *k, const struct event *e)
 		k->texts = NULL;
 	}
 	k->event = *e;
-	size_t size = text_size(e->text) + text_size(e->note) + text_size(e->id);
+	size_t size = text_size(e->text) + text_size(e->note) + text_size(e->id) + text_size(e->line);
 	if (!size)
 		return;
 	char *at = k->texts = malloc(size);
 	k->event.text = at ? move_text(&at, e->text) : NULL;
 	k->event.note = at ? move_text(&at, e->note) : NULL;
 	k->event.id = at ? move_text(&at, e->id) : NULL;
+	k->event.line = at ? move_text(&at, e->line) : NULL;
 }
 
 static uint64_t hash_of(const char *id)

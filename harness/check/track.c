@@ -284,8 +284,10 @@ static void on_phase(struct track *t, const struct event *e)
 	t->lag_us = 0;
 }
 
-static void fault_ends(struct track *t, const char *name)
+static void fault_ends(struct track *t, const char *name, uint64_t at_us)
 {
+	snprintf(t->healed, sizeof(t->healed), "%s", name);
+	t->healed_us = at_us;
 	for (size_t i = 0; i < t->n_faults; i++)
 		if (strcmp(t->faults[i], name) == 0) {
 			memmove(t->faults[i], t->faults[i + 1], (t->n_faults - i - 1) * TRACK_NAME_MAX);
@@ -301,7 +303,7 @@ static void on_fault(struct track *t, const struct event *e)
 	if (e->type == EVENT_INVOKE && t->n_faults < TRACK_FAULTS_MAX)
 		memcpy(t->faults[t->n_faults++], name, sizeof(name));
 	else if (e->type == EVENT_OK || e->type == EVENT_FAIL)
-		fault_ends(t, name);
+		fault_ends(t, name, e->at_us);
 	t->calm_us = t->n_faults ? UINT64_MAX : e->at_us;
 	if (e->type != EVENT_INFO || !t->client)
 		return;

@@ -112,6 +112,8 @@ struct track {
 	uint64_t now_us, phase_us;
 	char faults[TRACK_FAULTS_MAX][TRACK_NAME_MAX];
 	size_t n_faults;
+	char healed[TRACK_NAME_MAX]; /* the fault that was healed last, "": none */
+	uint64_t healed_us;
 	uint64_t calm_us;          /* since when no fault is in force; UINT64_MAX: one is */
 	uint64_t down_us;          /* when a node last became not ready; 0: never */
 	uint64_t lag_us;           /* the longest that the harness's own loop was late, in this phase */

@@ -90,6 +90,7 @@ static const struct field fields[] = {
 	FIELD("text", text, FIELD_TEXT),
 	FIELD("note", note, FIELD_TEXT),
 	FIELD("id", id, FIELD_TEXT),
+	FIELD("line", line, FIELD_TEXT), /* the last one: whoever shows an event can put it below */
 };
 
 /* A field's value, whatever its C type: texts aside. WORD: the index of the word. */

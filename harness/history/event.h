@@ -58,6 +58,7 @@ struct event {
 	double value;
 	const char *text, *note;
 	const char *id;            /* correlation id of a connection, as the target's log has it */
+	const char *line;          /* of the target's log, itself */
 };
 
 /*

@@ -1,6 +1,7 @@
 /* Outcomes as items of a result, and findings as text with their evidence. */
 #include "harness/scenario/items.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -62,6 +63,31 @@ void scenario_leave_items(const struct scenario *s, enum verdict verdict, const 
 
 /* Evidence ----------------------------------------------------------------------------------------------------- */
 
+/* An event as a line of JSON; a line of the log as it is, below it. */
+static void print_event(const char *json, struct buf *b)
+{
+	const char *line = strstr(json, ",\"line\":"); /* the last field: within texts quotation marks are escaped */
+	json_t *event = line ? json_loads(json, 0, NULL) : NULL;
+	const char *text = json_string_value(json_object_get(event, "line"));
+	if (text)
+		buf_printf(b, "   %.*s}\n     log | %s\n", (int)(line - json), json, text);
+	else
+		buf_printf(b, "   %s\n", json);
+	json_decref(event);
+}
+
+static void print_faults(const struct check_finding *f, struct buf *b)
+{
+	buf_printf(b, "\n   faults in force:");
+	for (size_t i = 0; f->faults[i]; i++)
+		buf_printf(b, " %s", f->faults[i]);
+	if (!f->faults[0])
+		buf_printf(b, " none");
+	if (!f->faults[0] && f->healed && f->healed[0] && f->at_us >= f->healed_us)
+		buf_printf(b, "; %s was healed %.3f s before", f->healed, (double)(f->at_us - f->healed_us) / 1e6);
+	buf_printf(b, "\n\n");
+}
+
 static void print_finding(const struct check_finding *f, size_t number, struct buf *b)
 {
 	buf_printf(b, "\n%zu. %s\n   at %.6f s", number, f->seen, (double)f->at_us / 1e6);
@@ -69,12 +95,9 @@ static void print_finding(const struct check_finding *f, size_t number, struct b
 		buf_printf(b, ", client %u", f->client);
 	if (f->channel)
 		buf_printf(b, ", channel %u", f->channel);
-	buf_printf(b, "\n   faults in force:");
-	for (size_t i = 0; f->faults[i]; i++)
-		buf_printf(b, " %s", f->faults[i]);
-	buf_printf(b, "%s\n\n", f->faults[0] ? "" : " none");
+	print_faults(f, b);
 	for (size_t i = 0; f->evidence[i]; i++)
-		buf_printf(b, "   %s\n", f->evidence[i]);
+		print_event(f->evidence[i], b);
 }
 
 void scenario_print_findings(const struct check_result *r, struct buf *b)

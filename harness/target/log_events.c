@@ -2,9 +2,11 @@
 #include "harness/target/log_events.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/escape.h"
 #include "harness/target/log_tail.h"
+#include "harness/target/secrets.h"
 
 struct log_events {
 	struct log_events_options o;
@@ -12,6 +14,8 @@ struct log_events {
 	struct log_tail *tail;
 	uint32_t nodes[LOG_TAIL_FILES_MAX]; /* whose log each file is; 0: nobody's alone */
 	size_t n;
+	struct arena arena;
+	struct secrets secrets;    /* of the target file: not to be shown */
 	uint64_t others;
 	struct log_events_state state;
 };
@@ -25,12 +29,24 @@ static uint32_t node_by_name(const struct target *t, const char *name)
 	return 0;
 }
 
+/* The line as a report may show it, in *shown. */
+static const char *show(const struct log_events *l, struct span line, struct buf *shown)
+{
+	uint8_t text[LOG_EVENTS_SHOWN_MAX];
+	size_t len = line.len < sizeof(text) ? line.len : sizeof(text);
+	memcpy(text, line.p, len);
+	secrets_hide(&l->secrets, text, len, len < line.len);
+	buf_init(shown, LOG_EVENTS_SHOWN_MAX * 4 + 64);
+	escape_text_max(shown, span_of(text, len), LOG_EVENTS_SHOWN_MAX);
+	if (len < line.len)
+		buf_printf(shown, "... (%zu more octets)", line.len - len);
+	return buf_cstr(shown);
+}
+
 static void add_shown(struct log_events *l, struct event *e, struct span line)
 {
 	struct buf shown CLEANUP(buf_fini) = {0};
-	buf_init(&shown, LOG_EVENTS_SHOWN_MAX * 4 + 64);
-	escape_text_max(&shown, line, LOG_EVENTS_SHOWN_MAX);
-	e->note = buf_cstr(&shown);
+	e->note = show(l, line, &shown);
 	history_add(l->o.history, e);
 }
 
@@ -78,6 +94,8 @@ static void on_line(void *owner, size_t file, struct span line, bool cut)
 		return add_shown(l, &e, line);
 	e.text = entry.word ? log_word_name(entry.word) : entry.event;
 	e.note = entry.reason[0] ? entry.reason : NULL;
+	struct buf shown CLEANUP(buf_fini) = {0};
+	e.line = show(l, line, &shown);
 	history_add(l->o.history, &e);
 }
 
@@ -122,7 +140,12 @@ int log_events_new(const struct log_events_options *o, struct log_events **ret, 
 	if (!l)
 		return err_set(e, ENOMEM, "no memory for logs");
 	l->o = *o;
-	int r = find_files(l, paths, e);
+	arena_init(&l->arena, LOG_EVENTS_SECRETS_MAX);
+	int r = secrets_of(o->target, &l->arena, &l->secrets);
+	if (r < 0)
+		err_set(e, ENOMEM, "no memory for logs");
+	if (r == 0)
+		r = find_files(l, paths, e);
 	if (r == 0)
 		r = log_rules_new(&o->target->logs, &l->rules, e);
 	if (r == 0)
@@ -140,6 +163,7 @@ void log_events_free(struct log_events *l)
 		return;
 	log_tail_free(l->tail);
 	log_rules_free(l->rules);
+	arena_fini(&l->arena);
 	free(l);
 }
 

@@ -4,7 +4,8 @@
  * of its target file (log_line.h).
  *
  * An event has: type ok; text: the key of log_words.def, or the log's own word when it has no such meaning; id: the
- * connection; code; note: the reason; node; value: the line's own time, in seconds since the run began. A line that tells no
+ * connection; code; note: the reason; node; value: the line's own time, in seconds since the run began; line: itself, without
+ * the target file's secrets. A line that tells no
  * event has no text, and itself as its note. A line that cannot be read has type fail, and itself as its note.
  */
 #include "harness/history/history.h"
@@ -12,7 +13,8 @@
 #include "harness/target/target.h"
 
 enum {
-	LOG_EVENTS_SHOWN_MAX = 300,    /* octets of a line that is a note */
+	LOG_EVENTS_SHOWN_MAX = 300,    /* octets of a line that are shown */
+	LOG_EVENTS_SECRETS_MAX = 4 << 20,
 	LOG_EVENTS_OTHER_MAX = 100000, /* lines without a word of log_words.def that are told; more are counted */
 	LOG_EVENTS_BAD_MAX = 1000,     /* lines that cannot be read that are told; more are counted */
 };
