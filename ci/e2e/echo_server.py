@@ -540,6 +540,24 @@ class TrickleSmall(Trickle):
     declared = 1 << 20
 
 
+class Pings(Trickle):
+    """No answer to anything, but a Ping every 20 ms: a heartbeat that works in a server that does not."""
+
+    def head(self):
+        return b""
+
+    def pour(self):
+        if not self.gone and not self.transport.is_closing():
+            self.send(b"\x89\0")
+            self.server.loop.call_later(0.02, self.pour)
+
+    def read_frames(self):
+        if self.behaves:
+            super().read_frames()
+        else:
+            self.buffer.clear()
+
+
 # Twists: planted bugs ---------------------------------------------------------------------------------------------------------
 
 class Unmasked(Connection):
@@ -566,7 +584,7 @@ TWISTS = {
     "none": Connection, "delay": Delayed, "octets": Octets, "block": Blocking, "brief": Brief, "brief-fin": BriefFin,
     "delay-brief": DelayedBrief, "endless-header": EndlessHeader, "endless-frames": EndlessFrames,
     "endless-texts": EndlessTexts, "endless-message": EndlessMessage, "huge": Huge, "trickle": Trickle,
-    "trickle-small": TrickleSmall, "unmasked": Unmasked, "not-minimal": NotMinimal, "top-bit": TopBit, "dies": Dies,
+    "trickle-small": TrickleSmall, "pings": Pings, "unmasked": Unmasked, "not-minimal": NotMinimal, "top-bit": TopBit, "dies": Dies,
 }
 
 

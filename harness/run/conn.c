@@ -64,9 +64,17 @@ static void watch_head(struct conn *c, const struct frame_head *h)
 		watch(c, WATCH_DATA_AFTER_CLOSE, true);
 }
 
+/* The target's own heartbeat is no progress of an answer: who waits for one would wait for ever. */
+static void note_progress(struct conn *c, uint8_t opcode)
+{
+	if (opcode != OPCODE_PING && opcode != OPCODE_PONG)
+		c->progress_us = clock_now_us();
+}
+
 static void on_head(void *owner, const struct frame_head *h)
 {
 	struct conn *c = owner;
+	note_progress(c, h->opcode);
 	watch_head(c, h);
 	if (++c->frames > CASE_FRAMES_MAX) {
 		endless(c, "more frames than a case may receive");
@@ -94,6 +102,7 @@ static void on_payload(void *owner, struct span part)
 {
 	struct conn *c = owner;
 	uint8_t opcode = c->reader.head.opcode;
+	note_progress(c, opcode);
 	struct buf *to = opcode_is_control(opcode) || opcode_is_reserved(opcode) ? &c->control : &c->message;
 	if (to == &c->message && c->message_lost)
 		return;
@@ -219,8 +228,9 @@ static void on_data(void *owner, struct span data)
 	struct conn *c = owner;
 	if (c->dead)
 		return;
-	c->last_read_us = clock_now_us();
 	c->received += data.len;
+	if (!c->upgraded)
+		c->progress_us = clock_now_us();
 	if (c->received > CASE_RECEIVE_MAX) {
 		endless(c, "more octets than a case may receive");
 		return;
@@ -233,7 +243,7 @@ static void on_data(void *owner, struct span data)
 	if (c->upgraded)
 		frame_reader_feed(&c->reader, data);
 	else {
-		transcript_octets(c->transcript, c->last_read_us, false, data);
+		transcript_octets(c->transcript, c->progress_us, false, data);
 		buf_append_span(&c->message, data);
 	}
 }

@@ -59,7 +59,8 @@ struct conn {
 	bool message_open, message_lost; /* lost: fragments that belong to no message; octets are dropped */
 	uint32_t message_frames;
 	uint64_t received, frames; /* octets and frames from the peer */
-	uint64_t last_read_us, opened_us;
+	uint64_t opened_us;
+	uint64_t progress_us;      /* the last octets that were not of Pings or Pongs */
 	const char *limit_text;
 	struct conn_watch watch[WATCH_COUNT];
 };

@@ -9,6 +9,7 @@
 
 enum {
 	SECOND_LOOK_MS = 20,  /* a deadline that fires is looked at again after what was already in the socket has been read */
+	WAIT_FACTOR_CHATTY = 2, /* of one that talks on its own, what it says is no sign of an answer */
 	WAIT_FACTOR_MAX = 12, /* a target that keeps trickling octets is waited for this many deadlines at most */
 };
 
@@ -97,8 +98,9 @@ void case_on_silence(void *owner)
 {
 	struct case_run *run = owner;
 	uint64_t now = clock_now_us(), timeout_us = (uint64_t)run->env->timeout_ms * 1000;
-	uint64_t last = run->conn.last_read_us > run->wait_since_us ? run->conn.last_read_us : run->wait_since_us;
-	if (now - last < timeout_us && now - run->wait_since_us < timeout_us * WAIT_FACTOR_MAX) {
+	uint64_t last = run->conn.progress_us > run->wait_since_us ? run->conn.progress_us : run->wait_since_us;
+	unsigned factor = run->env->chatty ? WAIT_FACTOR_CHATTY : WAIT_FACTOR_MAX;
+	if (now - last < timeout_us && now - run->wait_since_us < timeout_us * factor) {
 		timer_start(&run->timer, run->env->loop, (timeout_us - (now - last)) / 1000 + 1, case_on_silence, run);
 		return;
 	}

@@ -75,7 +75,7 @@ static void on_answer_close(void *owner)
 static void on_deadline(void *owner)
 {
 	struct case_run *run = owner;
-	bool trickles = !run->bad && !run->env->chatty && run->conn.last_read_us > run->ends_wait_us;
+	bool trickles = !run->bad && !run->env->chatty && run->conn.progress_us > run->ends_wait_us;
 	run->ends_wait_us = clock_now_us();
 	if (trickles && elapsed_ms(run) < run->env->timeout_ms * ENDS_FACTOR_MAX)
 		case_wait_for(run, WAIT_ENDS, run->env->patience_ms, on_deadline);
