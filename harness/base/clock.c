@@ -11,6 +11,11 @@ uint64_t clock_now_us(void)
 	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
 }
 
+uint64_t clock_unix_s(void)
+{
+	return (uint64_t)time(NULL);
+}
+
 void clock_rfc3339(char *buf, size_t len)
 {
 	struct timespec t;
