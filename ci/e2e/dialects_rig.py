@@ -188,9 +188,11 @@ class Client:
 class Story:
     """What every dialect must live through, against a server that is as it should be."""
 
-    def __init__(self, dialect, port, base="/", variables=(), channel="story", resumes=True, recovered=None, publisher_up=True):
+    def __init__(self, dialect, port, base="/", variables=(), channel="story", resumes=True, recovered=None, publisher_up=True,
+                 publisher_subscribes=False):
         self.arguments = (dialect, port, base, variables)
-        self.channel, self.resumes, self.recovered, self.publisher_up = channel, resumes, recovered, publisher_up
+        self.channel, self.resumes, self.recovered = channel, resumes, recovered
+        self.publisher_up, self.publisher_subscribes = publisher_up, publisher_subscribes
         self.n = 0
 
     def texts(self, count):
@@ -215,6 +217,9 @@ class Story:
             subscriber.subscribe(1, self.channel)
             subscriber.up()
             subscriber.subscribed(1)
+            if self.publisher_subscribes:
+                assert publisher.do("publish", channel=1, name=self.channel, data="x", op=1) < 0, "it has not joined"
+                publisher.subscribe(1, self.channel)
             if self.publisher_up:
                 publisher.up()
             subscriber.messages(self.publish(publisher, 3))

@@ -304,13 +304,13 @@ static void on_alarm(void *owner, uint64_t now_us)
 
 /* The whole life --------------------------------------------------------------------------------------------------- */
 
-/* A publisher has none, but where the URL of its connection must name one. */
+/* A publisher has none, but where it may publish on no other. */
 static uint32_t channels_of(const struct client *c)
 {
 	const struct dialect *d = c->workload->site.dialect;
 	if (!c->publisher)
 		return (uint32_t)c->workload->options.channels_each;
-	return d->channel_by == DIALECT_CHANNEL_BY_URL && !d->publish_by_http;
+	return d->publish_subscribed;
 }
 
 int client_init(struct client *c, struct workload *w, uint32_t number)

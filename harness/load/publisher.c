@@ -396,7 +396,7 @@ int publisher_new(struct client *c, struct publisher **ret_publisher)
 	p->number = c->number - (uint32_t)w->options.subscribers;
 	p->channels = w->n_published;
 	p->first = (p->number - 1) % w->n_published;
-	if (d->channel_by == DIALECT_CHANNEL_BY_URL && !d->publish_by_http) { /* its connection is for one channel */
+	if (d->publish_subscribed) { /* to one channel */
 		p->base = p->first;
 		p->first = 0;
 		p->channels = 1;

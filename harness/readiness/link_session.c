@@ -166,7 +166,11 @@ bool link_publish(struct link *l, const char *channel, const char *data)
 {
 	l->asked++;
 	l->publishing = true;
-	int r = session_publish(l->session, 1, channel, span_str(data), NULL, l->asked);
+	int r = 0;
+	if (l->dialogue->r->site->dialect->publish_subscribed)
+		r = session_subscribe(l->session, 1, channel);
+	if (r == 0)
+		r = session_publish(l->session, 1, channel, span_str(data), NULL, l->asked);
 	l->publishing = false;
 	return r == 0;
 }

@@ -32,6 +32,7 @@ static const char *const channel_bys[] = {"message", "url", NULL};
 static const char *const resume_bys[] = {"nothing", "subscribe", "connect", "query", "header", NULL};
 static const char *const cursor_kinds[] = {"none", "numeric", "gappy", "opaque", "implicit", NULL};
 static const char *const scopes[] = {"channel", "connection", NULL};
+static const char *const signs[] = {"nothing", "pusher", NULL}; /* enum sign */
 static const char *const thens[] = {"reconnect", "afresh", "stop", NULL};
 
 static const struct opt connect_table[] = {
@@ -64,6 +65,9 @@ static const struct opt http_table[] = {
 	HTTP_(target, "path of the request", .check = template_check_line, .flags = OPT_REQUIRED),
 	HTTP_(type, "Content-Type of the request"),
 	HTTP_(body, "body of the request", .check = template_check_say, .flags = OPT_REQUIRED),
+	PART(publish.http, sign, OPT_ENUM, "how the request is signed: not at all, or as Pusher's HTTP API wants it", .choices = signs),
+	HTTP_(key, "who signs", .check = template_check_line),
+	HTTP_(secret, "what it is signed with", .check = template_check_line),
 	HTTP_(ok, "body of an answer 2xx, for what it tells", .check = template_check_match),
 	HTTP_(fail, "body of an answer 4xx or 5xx, for what it tells", .check = template_check_match),
 	{0},
@@ -74,6 +78,7 @@ static const struct opt publish_table[] = {
 	HEAR_(publish, ok, "the server has it; without it: nobody knows, and it counts as done once it is sent"),
 	HEAR_(publish, fail, "it is refused"),
 	HEAR_(publish, unsure, "it is refused, and may have been done all the same"),
+	PART(publish, subscribed, OPT_FLAG, "only who is subscribed to a channel may publish there"),
 	PART(publish, http, OPT_SECTION, "publishes by a request of its own instead", .sub = http_table),
 	{0},
 };
@@ -178,6 +183,8 @@ static int compile(struct span text, const char *name, struct arena *a, const st
 		.resumes = f->resume.by != RESUME_BY_NOTHING,
 		.can_publish = f->publish.say || f->publish.http.target,
 		.publish_by_http = f->publish.http.target,
+		.publish_subscribed = !f->publish.http.target &&
+				      (f->publish.subscribed || f->channel_by == DIALECT_CHANNEL_BY_URL),
 		.subprotocols = f->subprotocols,
 		.adapter = f->adapter,
 		.contract = f->contract,

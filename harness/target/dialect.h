@@ -36,6 +36,7 @@ struct dialect {
 	bool resumes;              /* a client can say where it was */
 	bool can_publish;          /* over the connection or by HTTP */
 	bool publish_by_http;      /* then a session publishes without a connection */
+	bool publish_subscribed;   /* only on channels that the session is subscribed to */
 	struct opt_strings subprotocols;
 	struct opt_strings adapter; /* command of DIALECT_ADAPTER, word by word; the first one is looked for beside us */
 	struct contract contract;

@@ -283,6 +283,10 @@ static int check_parts(struct compiler *c)
 		return FAIL(c, "heartbeat", "heartbeat: `say` and `every` belong together");
 	if (f->publish.say && f->publish.http.target)
 		return FAIL(c, "publish", "publish: expected `say` or `http`, not both");
+	if (f->publish.subscribed && !f->publish.say)
+		return FAIL(c, "publish.subscribed", "publish.subscribed: expected `publish.say`, which it is about");
+	if ((f->publish.http.sign != SIGN_NOTHING) != !!f->publish.http.key || !f->publish.http.key != !f->publish.http.secret)
+		return FAIL(c, "publish.http", "publish.http: `sign`, `key` and `secret` belong together");
 	const struct dialect_code *codes = f->codes.items;
 	for (size_t i = 0; i < f->codes.len; i++)
 		if (codes[i].to && codes[i].to < codes[i].from)

@@ -1,6 +1,7 @@
 #pragma once
 /* The inside of a dialect: its file as it is read, and the parsed templates. dialect*.c and session*.c alone use it. */
 #include "harness/target/dialect.h"
+#include "harness/target/sign.h"
 #include "harness/target/template.h"
 
 enum {
@@ -37,8 +38,10 @@ struct dialect_file {
 	} unsubscribe;
 	struct {
 		const char *say, *ok, *fail, *unsure;
+		bool subscribed;
 		struct dialect_http {
-			const char *method, *target, *type, *body, *ok, *fail;
+			const char *method, *target, *type, *body, *ok, *fail, *key, *secret;
+			int sign;  /* enum sign */
 		} http;
 	} publish;
 	struct opt_strings deliver, moved, ended, error, ignore;

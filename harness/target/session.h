@@ -65,6 +65,8 @@ struct session_events {
 	void (*error)(void *owner, const struct session_news *n);
 	/* A message that the dialect has no rule for, or that its framing cannot cut. */
 	void (*unknown)(void *owner, struct span message);
+	/* Seconds since 1970, for requests that are signed. NULL: by the clock. */
+	uint64_t (*unix_s)(void *owner);
 };
 
 /*
@@ -107,7 +109,7 @@ int session_subscribe(struct session *s, uint32_t channel, const char *name);
 void session_unsubscribe(struct session *s, uint32_t channel);
 /*
  * key: for an idempotent publish, may be NULL. Only when ready, or by HTTP. op: the owner's number, in the answer.
- * -EAGAIN: not ready; -ENOTSUP: the dialect cannot publish, or not on a channel that is not the connection's; -EILSEQ:
+ * -EAGAIN: not ready; -ENOTSUP: the dialect cannot publish, or not on a channel that it is not subscribed to; -EILSEQ:
  * the data is not UTF-8; -ENOBUFS: SESSION_PENDING_MAX. A dialect without answers is answered at once by `published`
  * with ok and seq 0, from inside the call.
  */

@@ -1,7 +1,9 @@
 /* Publishes of a session, and what waits for an answer. */
 #include <stdlib.h>
 
+#include "harness/base/clock.h"
 #include "harness/target/session_internal.h"
+#include "harness/target/sign.h"
 
 static struct session_pending *at(struct session *s, size_t i)
 {
@@ -92,6 +94,25 @@ void session_give_up(struct session *s, uint64_t op)
 		session_pending_done(s, p);
 }
 
+/* As the dialect wants its requests signed. */
+static int sign(struct session *s, const struct template_values *values, struct span body, struct buf *target)
+{
+	const struct dialect_http *http = &s->rules->file.publish.http;
+	struct buf key CLEANUP(buf_fini), secret CLEANUP(buf_fini);
+	buf_init(&key, SESSION_REQUEST_MAX);
+	buf_init(&secret, SESSION_REQUEST_MAX);
+	if (http->sign == SIGN_NOTHING)
+		return 0;
+	int r = template_say(s->rules->say[LINE_HTTP_KEY], values, TEMPLATE_INTO_URL, &key);
+	if (r == 0)
+		r = template_say(s->rules->say[LINE_HTTP_SECRET], values, TEMPLATE_INTO_TEXT, &secret);
+	if (r < 0)
+		return r;
+	struct sign_request q = {.method = http->method, .body = body, .key = buf_span(&key), .secret = buf_span(&secret),
+				 .unix_s = s->events->unix_s ? s->events->unix_s(s->owner) : clock_unix_s()};
+	return sign_pusher(&q, target);
+}
+
 static int by_http(struct session *s, const struct template_values *values, uint64_t op)
 {
 	const struct dialect_http *http = &s->rules->file.publish.http;
@@ -101,6 +122,8 @@ static int by_http(struct session *s, const struct template_values *values, uint
 	int r = template_say(s->rules->say[LINE_HTTP_TARGET], values, TEMPLATE_INTO_URL, &target);
 	if (r == 0)
 		r = template_say(s->rules->say[SAY_HTTP_BODY], values, TEMPLATE_INTO_TEXT, &body);
+	if (r == 0)
+		r = sign(s, values, buf_span(&body), &target);
 	if (r == 0)
 		s->events->http(s->owner, op, http->method, buf_cstr(&target), http->type, buf_span(&body));
 	return r;
@@ -127,9 +150,14 @@ int session_publish(struct session *s, uint32_t channel, const char *name, struc
 	bool http = s->dialect->publish_by_http;
 	if (!s->dialect->can_publish)
 		return -ENOTSUP;
-	if (!http && s->dialect->channel_by == DIALECT_CHANNEL_BY_URL && !session_channel_find(s, channel))
+	struct session_channel *ch = s->dialect->publish_subscribed ? session_channel_find(s, channel) : NULL;
+	if (s->dialect->publish_subscribed && !ch)
 		return -ENOTSUP;
 	if (!http && s->state != SESSION_READY)
+		return -EAGAIN;
+	if (ch)
+		session_channel_ask(s, ch); /* the server reads it first */
+	if (!http && s->state != SESSION_READY) /* ended by what was told meanwhile */
 		return -EAGAIN;
 	session_values(s, NULL, &values);
 	struct session_pending p = {.id = ++s->last_id, .op = op, .channel = channel, .http = http};

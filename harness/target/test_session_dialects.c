@@ -93,8 +93,38 @@ static void webpubsub(void **state)
 	expect(""); /* resent: its acknowledgement was lost */
 	hear("{\"sequenceId\":17,\"type\":\"message\",\"from\":\"group\",\"group\":\"c\",\"data\":\"x\"}");
 	expect("message 7 seq=17 data=x\n");
+	hear("{\"type\":\"system\",\"event\":\"connected\",\"connectionId\":\"C/1\",\"reconnectionToken\":\"U=\"}");
+	expect("");
+	session_closed(s, 1006);
+	request("/client", "/client?access_token=&awps_connection_id=C%2F1&awps_reconnection_token=U%3D", true);
+	session_open(s, 0);
+	expect("ready 0 ok recovered\nsubscribed 7 ok recovered\n");
 	assert_int_equal(session_closed(s, 1008), SESSION_AFRESH);
 	request("/client", "/client?access_token=", false);
+}
+
+/* Whoever publishes has joined before, also when it does so as soon as it may. */
+static void publish_in_ready(void)
+{
+	assert_int_equal(session_publish(s, 8, "d", span_str("x"), NULL, 5), -ENOTSUP);
+	assert_int_equal(session_publish(s, 7, "c", span_str("x"), NULL, 6), 0);
+}
+
+static void publishers_join(void **state)
+{
+	(void)state;
+	begin("phoenix");
+	session_subscribe(s, 7, "c");
+	assert_int_equal(session_publish(s, 7, "c", span_str("x"), NULL, 4), -EAGAIN);
+	inside = publish_in_ready;
+	session_open(s, 0);
+	expect("ready 0 ok\n"
+	       "say [\"j1\",\"j1\",\"room:c\",\"phx_join\",{}]\n"
+	       "say [\"p2\",\"p2\",\"room:c\",\"new_msg\",{\"data\":\"x\"}]\n");
+	hear("[\"j1\",\"j1\",\"room:c\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
+	hear("[null,null,\"room:c\",\"new_msg\",{\"data\":\"x\"}]");
+	hear("[\"j1\",\"p2\",\"room:c\",\"phx_reply\",{\"status\":\"ok\",\"response\":{}}]");
+	expect("subscribed 7 ok\nmessage 7 data=x\npublished 7 ok op=6\n");
 }
 
 static void streams(void **state)
@@ -171,9 +201,6 @@ static void heartbeats_and_codes(void **state)
 	assert_int_equal(session_wake_at(s), 121000000);
 	hear("{\"event\":\"pusher:pong\",\"data\":{}}");
 	expect("");
-	assert_int_equal(session_publish(s, 1, "private-c", span_str("a\"b"), NULL, 5), 0);
-	expect("say {\"event\":\"client-message\",\"channel\":\"private-c\",\"data\":\"{\\\"text\\\":\\\"a\\\\\\\"b\\\"}\"}\n"
-	       "published 1 ok op=5\n");
 	assert_int_equal(session_closed(s, 4004), SESSION_STOP);
 	assert_int_equal(session_closed(s, 4200), SESSION_RECONNECT);
 	session_free(s);
@@ -185,12 +212,32 @@ static void heartbeats_and_codes(void **state)
 	assert_int_equal(session_closed(s, 4000), SESSION_STOP);
 }
 
+static void signed_publishes(void **state)
+{
+	static const char request[] =
+		"http op=5 POST /apps/app-id/events?auth_key=app-key&auth_timestamp=1353088179&auth_version=1.0"
+		"&body_md5=b1629c4ad6520ec066782c67a94aa82b"
+		"&auth_signature=1bb8390aec773d9859d55e2e81bc30d965f3edf1377bd6696aa27077bf6ecc92 application/json "
+		"{\"name\":\"message\",\"channel\":\"private-c\",\"data\":\"{\\\"text\\\":\\\"a\\\\\\\"b\\\"}\"}\n";
+	(void)state;
+	begin("pusher");
+	assert_int_equal(session_publish(s, 1, "private-c", span_str("a\"b"), NULL, 5), 0);
+	expect(request);
+	session_http_done(s, 5, 200, SPAN_LIT("{}"));
+	expect("published 1 ok op=5\n");
+	log_.len = 0;
+	assert_int_equal(session_publish(s, 1, "c", span_str("x"), NULL, 6), 0);
+	log_.len = 0;
+	session_http_done(s, 6, 401, SPAN_LIT("{\"error\":\"no\"}"));
+	expect("published 1 op=6 reason=no\n");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(sessions_of_a_connection), TEST(epochs_of_a_subscription), TEST(webpubsub), TEST(streams), TEST(stream_resumes_by_header),
-		TEST(heartbeats_and_codes),
+		TEST(sessions_of_a_connection), TEST(epochs_of_a_subscription), TEST(webpubsub), TEST(publishers_join), TEST(streams), TEST(stream_resumes_by_header),
+		TEST(heartbeats_and_codes), TEST(signed_publishes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,10 +93,16 @@ static void on_unknown(void *owner, struct span message)
 	buf_append_u8(&log_, '\n');
 }
 
+static uint64_t unix_s(void *owner)
+{
+	(void)owner;
+	return 1353088179;
+}
+
 static const struct session_events events = {
 	.say = on_say, .http = on_http, .ready = on_ready, .subscribed = on_subscribed, .published = on_published,
 	.message = on_message, .moved = on_moved, .acked = on_acked, .ping = on_ping, .error = on_error,
-	.unknown = on_unknown,
+	.unknown = on_unknown, .unix_s = unix_s,
 };
 
 void begin(const char *dialect)
