@@ -58,7 +58,8 @@ class Fake:
         try:
             await self.begin(ws)
             async for text in ws:
-                await self.hear(ws, json.loads(text))
+                if ws.open:  # else we have closed it
+                    await self.hear(ws, json.loads(text))
         except websockets.ConnectionClosed:
             pass
         finally:
