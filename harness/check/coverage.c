@@ -39,6 +39,7 @@ struct coverage_options {
 struct coverage {
 	uint64_t n[COUNT_KINDS];
 	struct slots hit;          /* by client: the connection that was counted last */
+	struct slots publishes;    /* by client: bool, it has published */
 	bool faults;
 };
 
@@ -99,6 +100,38 @@ static void count_hit(struct check_run *run, uint32_t client, uint32_t connectio
 	c->n[COUNT_faults_hit_live]++;
 }
 
+/* Of a publisher by HTTP nothing but a fault tells that it is connected, and to what. */
+static uint32_t hit_live(struct check_run *run, const struct event *e)
+{
+	struct coverage *c = check_state(run);
+	const struct track_client *client = check_track(run)->client;
+	if (client->up)
+		return client->connection;
+	const bool *publishes = client->connections == 0 ? slots_get(&c->publishes, e->client, sizeof(*publishes)) : NULL;
+	return publishes && *publishes ? e->connection : 0;
+}
+
+static void on_fault(struct check_run *run, const struct event *e)
+{
+	struct coverage *c = check_state(run);
+	c->faults |= e->type == EVENT_INVOKE;
+	if (e->type != EVENT_INFO)
+		return;
+	c->n[COUNT_nodes_hit] += e->node != 0;
+	uint32_t connection = check_track(run)->client ? hit_live(run, e) : 0;
+	if (connection)
+		count_hit(run, e->client, connection);
+}
+
+static void on_publish(struct check_run *run, const struct event *e)
+{
+	struct coverage *c = check_state(run);
+	bool *publishes = slots_get(&c->publishes, e->client, sizeof(*publishes));
+	if (publishes)
+		*publishes = true;
+	c->n[COUNT_published] += e->type == EVENT_OK;
+}
+
 static void on_confirmed(struct check_run *run, const struct event *e)
 {
 	struct coverage *c = check_state(run);
@@ -112,10 +145,8 @@ static void coverage_event(struct check_run *run, const struct event *e)
 {
 	struct coverage *c = check_state(run);
 	struct track *t = check_track(run);
-	c->faults |= e->kind == EVENT_FAULT && e->type == EVENT_INVOKE;
-	c->n[COUNT_nodes_hit] += e->kind == EVENT_FAULT && e->type == EVENT_INFO && e->node;
-	if (e->kind == EVENT_FAULT && e->type == EVENT_INFO && t->client && t->client->up)
-		count_hit(run, e->client, t->client->connection);
+	if (e->kind == EVENT_FAULT)
+		on_fault(run, e);
 	else if (e->kind == EVENT_END && t->ended && e->by != END_BY_CLIENT) {
 		c->n[COUNT_connections_lost]++;
 		if (t->n_faults)
@@ -129,8 +160,8 @@ static void coverage_event(struct check_run *run, const struct event *e)
 	} else if (e->kind == EVENT_DELIVER) {
 		c->n[COUNT_deliveries]++;
 		c->n[COUNT_replays] += e->replay || (t->sub && t->sub->spells > 1 && e->sent_us && e->sent_us < t->sub->ok_us);
-	} else if (e->kind == EVENT_PUBLISH && e->type == EVENT_OK) {
-		c->n[COUNT_published]++;
+	} else if (e->kind == EVENT_PUBLISH) {
+		on_publish(run, e);
 	}
 }
 
@@ -173,6 +204,7 @@ static void coverage_stop(struct check_run *run)
 {
 	struct coverage *c = check_state(run);
 	slots_fini(&c->hit);
+	slots_fini(&c->publishes);
 }
 
 const struct checker checker_coverage = {
