@@ -1,7 +1,9 @@
 /*
  * What a node does when it is told to end: its readiness falls first, then it says goodbye to everybody, and not to all
- * in the same moment. Closes with 1001 or 1012 are such goodbyes; they come in bursts, one for each node.
+ * in the same moment. Closes with 1001 or 1012, or with what the target file says instead, are such goodbyes; they come
+ * in bursts, one for each node.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +16,6 @@ enum {
 	BURST_MIN = 20,            /* fewer make no herd */
 	WINDOW_MS = 100,
 	READY_DOUBT_MS = 500,      /* readiness is asked for from outside: it may have fallen this much before it is seen */
-	GOING_AWAY = 1001, SERVICE_RESTART = 1012,
 };
 
 static const char DRAIN[] = "restart.drain", HERD[] = "restart.herd", READY_FIRST[] = "restart.ready_first";
@@ -211,9 +212,38 @@ static void judge_goodbye(struct check_run *run, const struct event *e)
 		judge_queue(run, sub, told, e);
 }
 
+static const struct opt_strings *goodbyes(struct check_run *run)
+{
+	static const char *usual[] = {"1001", "1012"}; /* going away, service restart */
+	static const struct opt_strings usually = {.items = usual, .len = ARRAY_LEN(usual)};
+	const struct opt_strings *stated = &check_contract(run)->goodbyes;
+	return stated->len ? stated : &usually;
+}
+
+static bool is_goodbye(struct check_run *run, uint32_t code)
+{
+	const struct opt_strings *codes = goodbyes(run);
+	for (size_t i = 0; i < codes->len; i++)
+		if (strtoul(codes->items[i], NULL, 10) == code)
+			return true;
+	return false;
+}
+
+/* "1001 or 1012" */
+static const char *goodbyes_text(struct check_run *run, char *text, size_t size)
+{
+	const struct opt_strings *codes = goodbyes(run);
+	size_t len = 0;
+	text[0] = '\0';
+	for (size_t i = 0; i < codes->len && len < size; i++)
+		len += (size_t)snprintf(text + len, size - len, "%s%s", i ? " or " : "", codes->items[i]);
+	return text;
+}
+
 static void on_end(struct check_run *run, const struct event *e)
 {
-	bool polite = e->by == END_BY_SERVER && (e->code == GOING_AWAY || e->code == SERVICE_RESTART);
+	char text[100];
+	bool polite = e->by == END_BY_SERVER && is_goodbye(run, e->code);
 	if (polite)
 		goodbye(run, e);
 	if (polite && e->clean)
@@ -224,7 +254,8 @@ static void on_end(struct check_run *run, const struct event *e)
 	if (e->by == END_BY_NETWORK)
 		check_fail(run, DRAIN, e, "client %u was cut off without a Close", e->client);
 	else if (!polite)
-		check_fail(run, DRAIN, e, "client %u was closed with %d instead of 1001 or 1012", e->client, e->code);
+		check_fail(run, DRAIN, e, "client %u was closed with %d instead of %s", e->client, e->code,
+			   goodbyes_text(run, text, sizeof(text)));
 }
 
 static void on_node(struct check_run *run, const struct event *e)

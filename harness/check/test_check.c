@@ -135,6 +135,42 @@ static void no_log(void **state)
 	check_set_free(set);
 }
 
+#define TOLD "c1 up;fault terminate;node n1 value=0;"
+/* What a node says when it ends is the target's to state. */
+static void goodbyes(void **state)
+{
+	static const char *codes[] = {"4200", "4201"};
+	static const struct {
+		size_t n;
+		const char *story;
+		enum check_outcome outcome;
+		const char *said;
+	} rows[] = {
+		{0, TOLD "c1 end code=1012 by=server clean", CHECK_PASS, NULL},
+		{0, TOLD "c1 end code=4200 by=server clean", CHECK_FAIL, "client 1 was closed with 4200 instead of 1001 or 1012"},
+		{1, TOLD "c1 end code=4200 by=server clean", CHECK_PASS, NULL},
+		{2, TOLD "c1 end code=4201 by=server clean", CHECK_PASS, NULL},
+		{1, TOLD "c1 end code=4201 by=server clean", CHECK_FAIL, "client 1 was closed with 4201 instead of 4200"},
+		{2, TOLD "c1 end code=1001 by=server clean", CHECK_FAIL, "client 1 was closed with 1001 instead of 4200 or 4201"},
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct contract contract = {.goodbyes = {.items = codes, .len = rows[i].n}};
+		const struct check_result *results;
+		struct check_set *set;
+		size_t n;
+		assert_int_equal(check_set_new(&contract, &set, NULL), 0);
+		assert_int_equal(check_set_add(set, checker_find("restart"), NULL, NULL), 0);
+		story_tell(rows[i].story, feed, set);
+		check_set_end(set, &results, &n);
+		assert_string_equal(results[0].row->id, "restart.drain");
+		assert_int_equal(results[0].outcome, rows[i].outcome);
+		if (rows[i].said)
+			assert_string_equal(results[0].findings[0].seen, rows[i].said);
+		check_set_free(set);
+	}
+}
+
 static void outcomes_have_their_order(void **state)
 {
 	(void)state;
@@ -231,7 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_says_everything), cmocka_unit_test(every_checker_is_whole_and_no_check_is_decided_twice),
-		cmocka_unit_test(outcomes_have_their_order), cmocka_unit_test(no_log),
+		cmocka_unit_test(outcomes_have_their_order), cmocka_unit_test(no_log), cmocka_unit_test(goodbyes),
 		cmocka_unit_test(all_findings_are_counted_and_the_first_are_kept),
 		cmocka_unit_test(a_finding_shows_its_client_its_faults_and_its_log), cmocka_unit_test(a_ring_keeps_the_last_events),
 		cmocka_unit_test(a_moment_shows_what_was), cmocka_unit_test(a_checker_is_added_once),

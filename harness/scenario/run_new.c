@@ -40,6 +40,7 @@ static void where(void *owner, bool publishers, uint64_t number, uint32_t *ret_c
 
 static int make_checks(struct scenario_run *run, struct err *e)
 {
+	run->speech.contract.goodbyes = run->site->target->restart.close_codes;
 	int r = check_set_new(&run->speech.contract, &run->checks, e);
 	if (r == 0 && !target_has_logs(run->site->target))
 		check_set_no_log(run->checks);

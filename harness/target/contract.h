@@ -21,6 +21,7 @@ struct contract {
 	uint64_t resume_messages;  /* and misses fewer than these; 0: no bound */
 	uint64_t heartbeat_ms, heartbeat_timeout_ms;
 	uint64_t drain_ms;         /* a node that is told to stop has closed everybody within this */
+	struct opt_strings goodbyes; /* with these codes, of the target file's `restart`; none: 1001 and 1012 */
 	uint64_t recovery_ms;      /* after a heal everybody is back within this */
 	uint64_t max_message, max_connections, per_ip;
 	uint64_t fragment_timeout_ms; /* a message that is begun and not ended is given up after this */
