@@ -26,11 +26,13 @@ struct owed {
 	struct range gap;          /* the last one that was */
 	struct check_moment *moment; /* when the gap at `hole` opened */
 	uint64_t hole;
+	uint64_t top;              /* the highest that came before the subscription was asked for again */
 };
 
 /* Of a subscription. */
 struct away {
 	bool may_go_on;            /* untold whether it was recovered: the next message shows it */
+	bool asked;                /* again, and not confirmed yet: what comes already is of the new spell */
 	uint64_t tampered_from;
 };
 
@@ -133,13 +135,16 @@ static void decide_all(struct check_run *run, struct track_sub *s, bool there, c
 /* What was missed until now is not owed; of a stream that is ordered, what came before its last message still is. */
 static void excuse(struct check_run *run, struct track_sub *s, bool all)
 {
+	struct deliveries *d = check_state(run);
+	const struct away *away = slots_get(&d->away, s->slot, sizeof(*away));
 	bool ordered = check_contract(run)->ordered && !all;
 	for (struct track_stream *stream = s->channel->streams; stream; stream = stream->next) {
 		struct track_pair *p = track_pair(check_track(run), s, stream);
 		struct owed *o = p ? owed_of(run, p) : NULL;
 		if (!o)
 			continue;
-		o->gap = (struct range){ordered && p->top > p->from ? p->top + 1 : p->from + 1, stream->invoked};
+		uint64_t top = away && away->asked ? o->top : p->top;
+		o->gap = (struct range){ordered && top > p->from ? top + 1 : p->from + 1, stream->invoked};
 		add_excuse(o, o->gap.first, o->gap.last);
 	}
 }
@@ -155,6 +160,21 @@ static bool goes_on(struct check_run *run, const struct track_sub *s)
 	return s->resumes && track_promised(check_track(run), s);
 }
 
+static void on_asked(struct check_run *run)
+{
+	struct track *t = check_track(run);
+	struct deliveries *d = check_state(run);
+	struct away *away = slots_get(&d->away, t->sub->slot, sizeof(*away));
+	if (!away || away->asked || !t->sub->spells)
+		return;
+	away->asked = true;
+	for (struct track_pair *p = t->sub->pairs; p; p = p->next) {
+		struct owed *o = owed_of(run, p);
+		if (o)
+			o->top = p->top;
+	}
+}
+
 static void on_confirmed(struct check_run *run)
 {
 	struct track *t = check_track(run);
@@ -163,10 +183,12 @@ static void on_confirmed(struct check_run *run)
 	if (!away || t->first_spell)
 		return;
 	away->may_go_on = false;
-	if (goes_on(run, t->sub))
-		return;
-	excuse(run, t->sub, false);
-	away->may_go_on = t->sub->recovered == RECOVERED_UNTOLD && check_contract(run)->ordered && track_promised(t, t->sub);
+	bool goes = goes_on(run, t->sub);
+	if (!goes)
+		excuse(run, t->sub, false);
+	away->asked = false;
+	away->may_go_on = !goes && t->sub->recovered == RECOVERED_UNTOLD && check_contract(run)->ordered &&
+			  track_promised(t, t->sub);
 }
 
 /* The first message after an absence is the one that follows the last before it: the target went on where it was. */
@@ -305,6 +327,8 @@ static void delivery_event(struct check_run *run, const struct event *e)
 		on_deliver(run, e);
 	else if (e->kind == EVENT_PUBLISH && e->type == EVENT_FAIL)
 		on_refused(run, e);
+	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_INVOKE && t->sub)
+		on_asked(run);
 	else if (e->kind == EVENT_SUBSCRIBE && e->type == EVENT_OK && t->sub)
 		on_confirmed(run);
 	else if (e->kind == EVENT_END && t->ended)
