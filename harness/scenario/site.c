@@ -253,6 +253,8 @@ static bool has(const struct site *s, enum need need)
 		return s->dialect;
 	case NEEDS_PUBLISH:
 		return s->dialect->can_publish;
+	case NEEDS_PUBLISH_AHEAD:
+		return s->dialect->can_publish && !s->dialect->publish_by_http;
 	case NEEDS_RESUME:
 		return s->contract.resumes;
 	case NEEDS_TELLS_RECOVERED:
