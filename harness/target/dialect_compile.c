@@ -256,6 +256,9 @@ static int check_resume(struct compiler *c)
 	int by = d->file.resume.by;
 	bool say = d->say[SAY_RESUME], query = d->say[LINE_RESUME_QUERY], header = d->n_resume_headers;
 	bool wants_say = by == RESUME_BY_SUBSCRIBE || by == RESUME_BY_CONNECT;
+	if ((d->resumed && d->resumed->names & BIT(RECOVERED)) || (d->lost && d->lost->names & BIT(RECOVERED)))
+		return FAIL(c, "resume", "resume: $recovered is read in `subscribe.ok` or `connect.ok`; `resume.ok` and `resume.lost` "
+			    "are for answers that tell it in another way, and match only those");
 	if (say != wants_say)
 		return FAIL(c, "resume", "resume: expected %s with `by: %s`", wants_say ? "`say`" : "no `say`", words[by]);
 	if (query != (by == RESUME_BY_QUERY))

@@ -75,6 +75,7 @@ static const struct {
 	 ":8:15: $TOKENS is said, but neither heard nor among `variables`; did you mean $TOKEN?"},
 	{GOOD "variables: {token: x}\n", ":6:13: variables: expected a name in CAPITALS, not \"token\""},
 	{GOOD "resume: {by: subscribe}\n", ":6:1: resume: expected `say` with `by: subscribe`"},
+	{GOOD "resume: {by: subscribe, say: x, ok: '{\"resumed\":\"$recovered\"}'}\n", ":6:1: resume: $recovered is read in `subscribe.ok`"},
 	{GOOD "resume: {by: query, say: x}\n", ":6:1: resume: expected no `say` with `by: query`"},
 	{GOOD "cursor: {kind: numeric}\n", ":6:10: cursor.kind: expected $seq in what is heard"},
 	{GOOD "channel_by: url\n", ":6:1: channel_by: `url` goes with `channel_by: url`"},
