@@ -16,6 +16,7 @@ enum {
 	CONTENDED_PERCENT = 10, /* of the time the harness waited for a processor: the machine is too small */
 	CONTENDED_TIMES = 4,    /* then only what is so many times too late is the target's fault */
 	SHOWN_US = 1000,        /* a message that waited less is not shown */
+	LATE_TIMES = 4,            /* a message waits at most so many times as long for us as we are late in all */
 	HELD_MIN = 1 << 20,        /* octets in a target's queues that show that it had to hold something back */
 	LATE_MS = 1000, /* the harness itself was later than that: who was let go may have been so for our silence */
 };
@@ -46,7 +47,8 @@ struct backpressure {
 	uint64_t ended;            /* connections of slow ones that ended, and not by the client */
 	bool queue_known;
 	double queue;              /* octets that waited in one node, at most */
-	uint64_t late_us, late_until_us; /* the harness's own loop: the worst of it, and when it was late last */
+	uint64_t late_us, late_until_us,
+		late_all_us; /* the harness's own loop: the worst of it, when it was late last, the sum */
 	uint64_t waited_us, hurt_us, hurt_from_us; /* for a processor; while a fault was in force, and that time */
 	uint64_t storm_us;         /* since when the first one was */
 	bool hurt;                 /* a fault was in force */
@@ -80,7 +82,8 @@ static void on_deliver(struct check_run *run, const struct event *e)
 	/* What was published before the subscription was confirmed is replayed: it is late by nature. */
 	if (!t->fresh || e->replay || e->sent_us < t->sub->ok_us || e->sent_us > e->at_us || !is_fast(t))
 		return;
-	if (e->sent_us <= b->late_until_us) /* it waited for us */
+	/* It waited for us; but not so long. */
+	if (e->sent_us <= b->late_until_us && e->at_us - e->sent_us <= LATE_TIMES * b->late_all_us)
 		return;
 	bool waited = b->hurt && e->sent_us >= b->storm_us && e->sent_us < t->calm_us; /* until it was over */
 	if (t->n_faults || waited) {
@@ -138,6 +141,7 @@ static void on_metric(struct check_run *run, const struct event *e)
 static void on_lag(struct backpressure *b, const struct event *e, bool stormy)
 {
 	b->late_until_us = e->at_us;
+	b->late_all_us += (uint64_t)(e->value * 1000);
 	if (stormy && e->value * 1000 > (double)b->late_us)
 		b->late_us = (uint64_t)(e->value * 1000);
 }
