@@ -17,7 +17,7 @@ enum {
 	CONTENDED_TIMES = 4,    /* then only what is so many times too late is the target's fault */
 	SHOWN_US = 1000,        /* a message that waited less is not shown */
 	LATE_TIMES = 4,            /* a message waits at most so many times as long for us as we are late in all */
-	HELD_MIN = 1 << 20,        /* octets in a target's queues that show that it had to hold something back */
+	HELD_MIN = 8 << 20,        /* octets in one node's queues that nobody holds for a few clients without a policy */
 	LATE_MS = 1000, /* the harness itself was later than that: who was let go may have been so for our silence */
 };
 
