@@ -22,7 +22,7 @@ void campaign_on_decided(void *owner, const struct runner_item *item);
 /* An item of a scenario is what it is now. */
 void campaign_view_decided(struct campaign_view *v, struct result_item *item);
 /* A line for people, above what is live; nothing when they want it quiet. */
-void campaign_view_say(struct campaign_view *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void campaign_view_say(struct campaign_view *v, const char *line);
 /* The command that does this one again; in the arena. */
 const char *campaign_view_replay(struct campaign_view *v, const char *id);
 /* Runs the scenarios, after the cases. 0, or an exit code with a sentence. */

@@ -65,8 +65,11 @@ static void say(const struct job *job)
 	for (size_t i = 0; i < n; i++)
 		failed += job->items[i].verdict == VERDICT_FAIL && !job->items[i].expected;
 	const char *seen = job->items[0].seen;
-	campaign_view_say(job->stage->v, "%s  %s, %.0f s: %.*s", failed ? "found" : "done ", job->scenario->name,
-			  job->items[0].duration_ms / 1000, (int)strcspn(seen, ";"), seen);
+	struct buf line CLEANUP(buf_fini) = {0};
+	buf_init(&line, LIVE_TEXT_MAX);
+	buf_printf(&line, "%s  %s, %.0f s: %.*s", failed ? "found" : "done ", job->scenario->name,
+		   job->items[0].duration_ms / 1000, (int)strcspn(seen, ";"), seen);
+	campaign_view_say(job->stage->v, buf_cstr(&line));
 }
 
 static void on_done(void *owner, const struct scenario_outcome *o)

@@ -1,5 +1,4 @@
 /* Results as they come: history lines, transcripts, lines for people; and the reports at the end. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -145,16 +144,12 @@ static void draw(struct campaign_view *v, const struct result_item *last)
 	live_draw(&v->live, buf_span(&text));
 }
 
-void campaign_view_say(struct campaign_view *v, const char *fmt, ...)
+void campaign_view_say(struct campaign_view *v, const char *line)
 {
-	va_list ap;
 	if (v->c->o.quiet)
 		return;
 	live_clear(&v->live);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
+	fprintf(stderr, "%s\n", line);
 }
 
 static bool colored(const struct campaign_view *v, int fd)
@@ -170,7 +165,7 @@ static void print_item(struct campaign_view *v, const struct result_item *item)
 	struct report_options o = {.color = colored(v, STDERR_FILENO), .width = live_columns(STDERR_FILENO, 0)};
 	buf_init(&line, 4096);
 	report_text_item_line(&v->c->result, item, &o, &line);
-	campaign_view_say(v, "%s", buf_cstr(&line));
+	campaign_view_say(v, buf_cstr(&line));
 	buf_fini(&line);
 }
 
