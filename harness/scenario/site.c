@@ -99,6 +99,23 @@ static int add_variables(struct site *s, const struct opt_map *more, struct opt_
 	return r;
 }
 
+/* Those for this dialect: one whose name ends in '?' is for dialects that have it. */
+static int find_variables(struct site *s, const struct dialect *d, const struct opt_map *all, struct opt_map *ret)
+{
+	int r = 0;
+	*ret = (struct opt_map){0};
+	for (size_t i = 0; r == 0 && i < all->len; i++) {
+		const char *name = all->items[i].key, *mark = strchr(name, '?');
+		if (mark && !mark[1])
+			name = arena_printf(s->arena, "%.*s", (int)(mark - name), name);
+		if (!name)
+			return -ENOMEM;
+		if (name == all->items[i].key || opt_map_get(dialect_variables(d), name))
+			r = add_pair(ret, name, all->items[i].value, s->arena);
+	}
+	return r;
+}
+
 int site_speech(struct site *s, const struct scenario *scenario, struct site_speech *ret, struct err *e)
 {
 	*ret = (struct site_speech){.dialect = s->dialect, .contract = s->contract, .variables = s->variables};
@@ -111,9 +128,12 @@ int site_speech(struct site *s, const struct scenario *scenario, struct site_spe
 		ret->contract = ret->dialect->contract;
 		contract_merge(&ret->contract, &s->target->contract);
 	}
-	if (scenario->variables.len)
-		r = dialect_variables_check(ret->dialect, &scenario->variables, e);
-	return r < 0 ? r : add_variables(s, &scenario->variables, &ret->variables);
+	struct opt_map variables;
+	if (find_variables(s, ret->dialect, &scenario->variables, &variables) < 0)
+		return err_set(e, ENOMEM, "out of memory");
+	if (variables.len)
+		r = dialect_variables_check(ret->dialect, &variables, e);
+	return r < 0 ? r : add_variables(s, &variables, &ret->variables);
 }
 
 int site_init(struct site *s, struct err *e)
