@@ -32,6 +32,7 @@ enum {
 	CONNECT_TIMEOUT_MS = 5000,
 	CASE_ARENA_MAX = 128 << 20,    /* everything one running case may hold */
 	CASE_RECEIVE_MAX = 96 << 20,   /* octets one connection of a case may send us before it is judged endless */
+	CASE_KEPT_ALL_MAX = 512 << 20, /* octets that all connections together may keep of unfinished and answered messages */
 	CASE_FRAMES_MAX = 200000,      /* frames one connection of a case may send us before it is judged endless */
 	TRANSCRIPT_MAX = 256 << 10,    /* octets of one transcript file, beginning and end kept */
 	TRANSCRIPT_PAYLOAD_MAX = 512,  /* octets of one payload shown in hex */

@@ -29,6 +29,8 @@ static void watch(struct conn *c, enum watch w, bool broken)
 		transcript_note(c->transcript, clock_now_us(), "rule broken by the target: %s", conn_watch_about(w));
 }
 
+static size_t kept_all; /* octets that all connections hold for messages */
+
 static void endless(struct conn *c, const char *what)
 {
 	if (c->dead)
@@ -98,6 +100,17 @@ static void on_head(void *owner, const struct frame_head *h)
 		c->message_frames++;
 }
 
+static void keep(struct conn *c, struct span octets)
+{
+	size_t before = c->message.cap;
+	int r = buf_append_span(&c->message, octets);
+	kept_all += c->message.cap - before;
+	if (r < 0)
+		endless(c, "a message longer than what is kept of one");
+	else if (kept_all > CASE_KEPT_ALL_MAX)
+		endless(c, "messages longer than what is kept of all connections together");
+}
+
 static void on_payload(void *owner, struct span part)
 {
 	struct conn *c = owner;
@@ -106,8 +119,10 @@ static void on_payload(void *owner, struct span part)
 	struct buf *to = opcode_is_control(opcode) || opcode_is_reserved(opcode) ? &c->control : &c->message;
 	if (to == &c->message && c->message_lost)
 		return;
-	if (buf_append_span(to, part) < 0 && to == &c->message)
-		endless(c, "a message longer than what is kept of one");
+	if (to == &c->message)
+		keep(c, part);
+	else
+		buf_append_span(to, part);
 }
 
 static void end_close(struct conn *c)
@@ -244,7 +259,7 @@ static void on_data(void *owner, struct span data)
 		frame_reader_feed(&c->reader, data);
 	else {
 		transcript_octets(c->transcript, c->progress_us, false, data);
-		buf_append_span(&c->message, data);
+		keep(c, data);
 	}
 }
 
@@ -319,6 +334,7 @@ void conn_fini(struct conn *c)
 	stream_free(TAKE_PTR(c->stream));
 	buf_fini(&c->head);
 	buf_fini(&c->control);
+	kept_all -= c->message.cap;
 	buf_fini(&c->message);
 }
 
