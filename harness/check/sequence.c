@@ -48,6 +48,12 @@ static int sequence_start(struct check_run *run, struct err *e)
 	return 0;
 }
 
+/* A publisher may be told its number without the epoch. */
+static bool may_be_same_epoch(uint32_t a, uint32_t b)
+{
+	return a == b || !a || !b;
+}
+
 /* The same number was another message, or the same message had another number. */
 static void compare(struct check_run *run, struct numbers *n, const struct event *e, uint32_t publisher)
 {
@@ -55,22 +61,25 @@ static void compare(struct check_run *run, struct numbers *n, const struct event
 	struct numbered now = {e->seq, e->index, e->epoch, publisher};
 	struct numbered *a = &n->by_seq[e->seq % SAME_WINDOW];
 	struct numbered *b = &n->by_message[map_hash(map_pair(publisher, 0) ^ e->index) % SAME_WINDOW];
+	bool comparable = e->kind == EVENT_DELIVER || e->epoch || !a->epoch;
 	s->same++;
-	if (a->seq == now.seq && a->epoch == now.epoch && (a->index != now.index || a->publisher != publisher))
+	if (comparable && a->seq == now.seq && a->epoch == now.epoch && (a->index != now.index || a->publisher != publisher))
 		check_fail(run, SAME, e,
 			   "number %llu of channel %u is message %llu of publisher %u, and was message %llu of publisher %u",
 			   (unsigned long long)e->seq, e->channel, (unsigned long long)e->index, publisher,
 			   (unsigned long long)a->index, a->publisher);
-	else if (b->index == now.index && b->publisher == publisher && b->epoch == now.epoch && b->seq != now.seq)
+	else if (b->index == now.index && b->publisher == publisher && may_be_same_epoch(b->epoch, now.epoch) &&
+		 b->seq != now.seq)
 		check_fail(run, SAME, e, "message %llu of publisher %u on channel %u has the number %llu, and had %llu",
 			   (unsigned long long)e->index, publisher, e->channel, (unsigned long long)e->seq,
 			   (unsigned long long)b->seq);
 	if (a->epoch < now.epoch || (a->epoch == now.epoch && a->seq < now.seq))
 		*a = now;
-	*b = now;
+	if (now.epoch || !b->epoch || b->index != now.index || b->publisher != publisher)
+		*b = now;
 }
 
-/* `publish ok` says a number too; without its epoch it cannot be compared where there are epochs. */
+/* `publish ok` says a number too; without its epoch only its message tells which one is meant. */
 static void see_number(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
@@ -81,7 +90,7 @@ static void see_number(struct check_run *run, const struct event *e)
 	struct numbers *n = map_get(&s->channels, e->channel);
 	if (!n)
 		n = track_made(t, &s->channels, e->channel, sizeof(*n));
-	if (n && (e->kind == EVENT_DELIVER || e->epoch || !n->by_seq[e->seq % SAME_WINDOW].epoch))
+	if (n)
 		compare(run, n, e, publisher);
 }
 
