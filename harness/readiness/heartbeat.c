@@ -86,10 +86,12 @@ static uint64_t ended_us(const struct link *l)
 
 static void judge_silent(struct dialogue *d, const struct link *l)
 {
-	double after_s =
-		(double)((link_ended(l) ? ended_us(l) : clock_now_us()) - (l->pings ? l->pinged_us : l->opened_us)) /
-		1e6;
-	const char *since = l->pings ? "a Ping that it did not answer" : "it came, without a Ping";
+	bool late = l->pings && l->pinged_us >= l->opened_us + ping_within(d) * 1000;
+	uint64_t from_us = l->pings && !late ? l->pinged_us : l->opened_us;
+	double after_s = (double)((link_ended(l) ? ended_us(l) : clock_now_us()) - from_us) / 1e6;
+	const char *since = late       ? "it came; its first Ping is overdue"
+			    : l->pings ? "a Ping that it did not answer"
+				       : "it came, without a Ping";
 	if (!l->opened)
 		dialogue_unknown(d, "%s was not let in: %s", l->label, link_how(l));
 	else if (!link_ended(l))

@@ -214,7 +214,8 @@ static void unexpected_close(struct case_run *run)
 	if (end->close_body && end->code == 1009 && largest >= LIMIT_PLAUSIBLE && (!promised || largest > promised)) {
 		run->inconclusive = true; /* 10.4: a limit of its own */
 		case_grade(run, GRADE_WARN, "an open connection", "Close 1009: a message of %zu octets is over a limit of the target", largest);
-		case_note(run, "state the limit with `contract: {max_message: ...}` in a target file");
+		case_note(run, promised ? "it is over the `max_message` of the contract, so this is no fault"
+				       : "state the limit with `contract: {max_message: ...}` in a target file");
 	} else if (end->close_body && (end->code == 1000 || end->code == 1001 || end->code == 1012 || end->code == 1013)) {
 		run->inconclusive = true; /* 7.3: a server may close whenever it wants */
 		case_grade(run, GRADE_WARN, "an open connection", "Close %u (%s) by the target in the middle of the case", end->code, name);
