@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import selectors
 import shlex
 import signal
@@ -21,7 +22,8 @@ CPUS = 2
 BOOT_S = {"kvm": 15, "tcg": 150}  # until the command starts: on an idle machine 1 s and 5 s
 OVER = 124
 PR_SET_PDEATHSIG = 1
-CONSOLE_LINES = 30
+CONSOLE_LINES, CONSOLE_LINES_MAX = 30, 150  # of the end; more where the kernel's trouble begins before
+TROUBLE = re.compile(r"sysrq: |BUG: |Oops: |Kernel panic")
 KVM_NOTE = "kvm-does-not-boot"  # in the cache: the boot id of the machine on which it was so
 BOOT_ID = pathlib.Path("/proc/sys/kernel/random/boot_id")
 
@@ -102,7 +104,9 @@ class Machine:
         os.lseek(self.console, 0, os.SEEK_SET)
         text = b"".join(iter(lambda: os.read(self.console, 65536), b"")).decode(errors="replace")
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-        return "".join(f"\n  | {line}" for line in lines[-CONSOLE_LINES:])
+        trouble = next((i for i, line in enumerate(lines) if TROUBLE.search(line)), len(lines))
+        first = min(trouble, max(len(lines) - CONSOLE_LINES, 0))
+        return "".join(f"\n  | {line}" for line in lines[first : first + CONSOLE_LINES_MAX])
 
     def hear(self, line):
         word, _, rest = line.partition(" ")
