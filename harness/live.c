@@ -16,24 +16,21 @@ enum {
 	MARGIN = 2,                /* columns left free: a full line would wrap */
 };
 
-unsigned live_columns(int fd, unsigned otherwise)
+static struct winsize window_of(int fd)
 {
-	struct winsize size;
-	return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : otherwise;
+	struct winsize size = {0};
+	return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size : (struct winsize){0};
 }
 
-/* Again at each drawing: a window changes its size. */
-static void measure(struct live *l)
+unsigned live_columns(int fd, unsigned otherwise)
 {
-	struct winsize size;
-	l->columns = live_columns(STDERR_FILENO, COLUMNS_OTHERWISE);
-	l->rows = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row ? size.ws_row : ROWS_OTHERWISE;
+	unsigned columns = window_of(fd).ws_col;
+	return columns ? columns : otherwise;
 }
 
 void live_init(struct live *l, bool wanted)
 {
 	*l = (struct live){.on = wanted && isatty(STDERR_FILENO)};
-	measure(l);
 }
 
 bool live_due(const struct live *l)
@@ -55,9 +52,9 @@ static size_t width_of(uint8_t first)
 	return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
-static void add_cut(const struct live *l, struct span line, struct buf *b)
+static void add_cut(unsigned columns, struct span line, struct buf *b)
 {
-	unsigned most = l->columns > MARGIN ? l->columns - MARGIN : 1;
+	unsigned most = columns > MARGIN ? columns - MARGIN : 1;
 	for (unsigned column = 0; line.len && column < most; column++) {
 		size_t n = width_of(line.p[0]) < line.len ? width_of(line.p[0]) : line.len;
 		bool control = line.p[0] < 0x20 || line.p[0] == 0x7f || (line.p[0] == 0xc2 && n == 2 && line.p[1] < 0xa0);
@@ -72,15 +69,17 @@ void live_draw(struct live *l, struct span text)
 {
 	if (!l->on)
 		return;
+	/* Each time: a window changes its size. */
+	struct winsize size = window_of(STDERR_FILENO);
+	unsigned columns = size.ws_col ? size.ws_col : COLUMNS_OTHERWISE, rows = size.ws_row ? size.ws_row : ROWS_OTHERWISE;
 	struct buf b CLEANUP(buf_fini) = {0};
 	buf_init(&b, 4 * LIVE_TEXT_MAX);
 	add_clear(l, &b);
-	measure(l);
 	l->drawn = 0;
-	while (text.len && l->drawn + 1 < l->rows) {
+	while (text.len && l->drawn + 1 < rows) {
 		const uint8_t *end = memchr(text.p, '\n', text.len);
 		size_t n = end ? (size_t)(end - text.p) : text.len;
-		add_cut(l, (struct span){text.p, n}, &b);
+		add_cut(columns, (struct span){text.p, n}, &b);
 		l->drawn++;
 		text.p += end ? n + 1 : n;
 		text.len -= end ? n + 1 : n;

@@ -17,7 +17,6 @@ enum {
 
 struct live {
 	bool on;
-	unsigned columns, rows;    /* of the terminal */
 	unsigned drawn;            /* lines that stand there */
 	uint64_t drawn_us;
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "harness/base/clock.h"
+#include "harness/base/hash.h"
 
 uint64_t rng_fresh_seed(void)
 {
@@ -27,10 +28,7 @@ static uint64_t rotl(uint64_t x, int k)
 
 void rng_init(struct rng *r, uint64_t seed, const char *name)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
-	for (const char *c = name; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-	uint64_t state = seed ^ rotl(hash, 31);
+	uint64_t state = seed ^ rotl(hash_fnv1a(span_str(name)), 31);
 	for (int i = 0; i < 4; i++)
 		r->s[i] = splitmix64(&state);
 }

@@ -40,32 +40,24 @@ struct closes {
 	bool full;
 };
 
-static uint64_t hash_of(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325;
-	for (; text && *text; text++)
-		h = (h ^ (uint8_t)*text) * 0x100000001b3;
-	return h | 1;
-}
-
 /* The place of a connection's entry, made for a connection of ours. */
 static struct ending *ending_of(struct check_run *run, const char *id, bool make)
 {
 	struct closes *c = check_state(run);
-	struct ending *d = map_get(&c->endings, hash_of(id));
+	struct ending *d = map_get(&c->endings, map_text(id));
 	if (d || !make)
 		return d == &joined ? NULL : d;
 	if (c->endings.n >= CONNECTIONS_MAX) {
 		check_unknown(run, SERVER, "more than %d connections", CONNECTIONS_MAX);
 		return NULL;
 	}
-	return track_made(check_track(run), &c->endings, hash_of(id), sizeof(*d));
+	return track_made(check_track(run), &c->endings, map_text(id), sizeof(*d));
 }
 
 static void forget(struct check_run *run, const char *id, struct ending *d)
 {
 	struct closes *c = check_state(run);
-	uint64_t key = hash_of(id);
+	uint64_t key = map_text(id);
 	for (size_t i = map_hash(key) & (c->endings.cap - 1);; i = (i + 1) & (c->endings.cap - 1))
 		if (c->endings.slots[i].key == key) {
 			c->endings.slots[i].value = &joined;
@@ -153,14 +145,14 @@ static void on_end(struct check_run *run, const struct event *e)
 		return;
 	*d = (struct ending){
 		.client = e->client, .connection = e->connection, .up_us = t->client->up_us, .end_us = e->at_us,
-		.reason = d->logged ? d->reason : hash_of(e->text), .code = e->code, .logged_code = d->logged_code, .by = e->by,
+		.reason = d->logged ? d->reason : map_text(e->text), .code = e->code, .logged_code = d->logged_code, .by = e->by,
 		.logged_by = d->logged_by,
 		.ended = true, .logged = d->logged, .clean = e->clean, .chaos = t->phase == TRACK_CHAOS,
 		.calm = t->calm_us != UINT64_MAX && t->client->hit != e->connection,
 	};
 	if (!d->logged)
 		return;
-	judge(run, e, d, d->reason == hash_of(e->text));
+	judge(run, e, d, d->reason == map_text(e->text));
 	forget(run, e->id, d);
 }
 
@@ -186,10 +178,10 @@ static void on_log(struct check_run *run, const struct event *e)
 	d->logged_code = e->code;
 	d->logged_by = e->by;
 	if (!d->ended) {
-		d->reason = hash_of(e->note);
+		d->reason = map_text(e->note);
 		return;
 	}
-	judge(run, e, d, d->reason == hash_of(e->note));
+	judge(run, e, d, d->reason == map_text(e->note));
 	forget(run, e->id, d);
 }
 

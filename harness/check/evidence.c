@@ -6,6 +6,7 @@
 
 #include "harness/base/buf.h"
 #include "harness/base/json.h"
+#include "harness/check/map.h"
 #include "harness/history/history.h"
 
 enum { IDS = 1 << 14, TEXT_KEEP = 400, WAITING = 64 };
@@ -106,18 +107,10 @@ static void keep(struct kept *k, const struct event *e)
 	k->event.line = at ? move_text(&at, e->line) : NULL;
 }
 
-static uint64_t hash_of(const char *id)
-{
-	uint64_t h = 0xcbf29ce484222325;
-	for (; *id; id++)
-		h = (h ^ (uint8_t)*id) * 0x100000001b3;
-	return h | 1;
-}
-
 /* The connection is this client's: what was logged about it before goes to its ring. */
 static void note_id(struct evidence *ev, const struct event *e, struct ring *ring)
 {
-	uint64_t hash = hash_of(e->id);
+	uint64_t hash = map_text(e->id);
 	ev->ids[hash % IDS].hash = hash;
 	ev->ids[hash % IDS].client = e->client;
 	for (size_t i = 0; i < WAITING; i++) {
@@ -133,7 +126,7 @@ uint32_t evidence_event(struct evidence *ev, const struct event *e)
 {
 	uint32_t client = e->client;
 	if (!client && e->id) {
-		uint64_t hash = hash_of(e->id);
+		uint64_t hash = map_text(e->id);
 		client = ev->ids[hash % IDS].hash == hash ? ev->ids[hash % IDS].client : 0;
 		if (!client)
 			keep(&ev->waiting[ev->n_waiting++ % WAITING], e);

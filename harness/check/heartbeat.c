@@ -57,14 +57,6 @@ struct heartbeat {
 	bool logs, ends;           /* the log tells of our connections, and of the ends of some */
 };
 
-static uint64_t hash_of(const char *text)
-{
-	uint64_t h = 0xcbf29ce484222325;
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 0x100000001b3;
-	return h | 1;
-}
-
 static uint64_t interval_us(const struct contract *c)
 {
 	return (c->heartbeat_ms + c->heartbeat_ms / 5 + SLACK_MS) * 1000;
@@ -86,10 +78,10 @@ static int heartbeat_start(struct check_run *run, struct err *e)
 		check_warn(run, INTERVAL, NULL,
 			"the contract promises a heartbeat every %.0f s only, and proxies drop what is quiet for 30 s "
 			   "or more", (double)c->heartbeat_ms / 1000);
-	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms)
+	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms) {
 		check_skip(run, TIMEOUT, "the contract promises no end for those who do not answer");
-	if (!c->heartbeat_ms || !c->heartbeat_timeout_ms)
 		check_skip(run, GHOSTS, "the contract promises no end for those who do not answer");
+	}
 	return 0;
 }
 
@@ -117,7 +109,7 @@ static struct beat *beat_of(struct check_run *run, const struct event *e)
 	struct beat *b = slots_get(&h->beats, e->client, sizeof(*b));
 	if (b && e->kind == EVENT_CONNECT && e->type == EVENT_OK)
 		*b = (struct beat){
-			.connection = e->connection, .quiet_us = e->at_us, .id = e->id ? hash_of(e->id) : 0};
+			.connection = e->connection, .quiet_us = e->at_us, .id = e->id ? map_text(e->id) : 0};
 	return b && b->connection == e->connection && b->connection == t->client->connection ? b : NULL;
 }
 
@@ -259,7 +251,7 @@ static void on_log(struct check_run *run, const struct event *e)
 {
 	struct heartbeat *h = check_state(run);
 	struct track *t = check_track(run);
-	uint64_t id = e->id ? hash_of(e->id) : 0;
+	uint64_t id = e->id ? map_text(e->id) : 0;
 	const struct line *line = id ? map_get(&h->ids, id) : NULL;
 	bool death = e->text && strcmp(e->text, "heartbeat") == 0, end = e->text && strcmp(e->text, "disconnect") == 0;
 	struct ghost *g = ghost_of(run, id, false);
@@ -286,8 +278,8 @@ static void heartbeat_event(struct check_run *run, const struct event *e)
 	struct heartbeat *h = check_state(run);
 	if (!check_contract(run)->heartbeat_ms)
 		return;
-	if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && e->id && !map_get(&h->ids, hash_of(e->id))) {
-		struct line *line = track_made(check_track(run), &h->ids, hash_of(e->id), sizeof(*line));
+	if (e->kind == EVENT_CONNECT && e->type == EVENT_OK && e->id && !map_get(&h->ids, map_text(e->id))) {
+		struct line *line = track_made(check_track(run), &h->ids, map_text(e->id), sizeof(*line));
 		if (line)
 			*line = (struct line){e->client, e->connection, e->at_us};
 	}
@@ -334,10 +326,7 @@ static void heartbeat_stop(struct check_run *run)
 			free(g);
 		}
 	map_fini(&h->ghosts);
-	for (size_t i = 0; i < h->ids.cap; i++)
-		if (h->ids.slots[i].key)
-			free(h->ids.slots[i].value);
-	map_fini(&h->ids);
+	map_fini_values(&h->ids);
 }
 
 static const struct opt options[] = {

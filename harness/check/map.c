@@ -30,6 +30,13 @@ int map_put(struct map *m, uint64_t key, void *value)
 	return 0;
 }
 
+void map_fini_values(struct map *m)
+{
+	for (size_t i = 0; i < m->cap; i++)
+		free(m->slots[i].value);
+	map_fini(m);
+}
+
 void map_fini(struct map *m)
 {
 	free(m->slots);

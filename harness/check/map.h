@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "harness/base/hash.h"
+
 /* A zeroed struct is empty. Keys are any but 0. */
 struct map {
 	struct map_slot *slots;
@@ -17,6 +19,12 @@ struct map_slot {
 static inline uint64_t map_pair(uint32_t a, uint32_t b)
 {
 	return (uint64_t)a << 32 | b;
+}
+
+/* A text as a key; NULL is as an empty one. */
+static inline uint64_t map_text(const char *text)
+{
+	return hash_fnv1a(span_str(text)) | 1;
 }
 
 /* Mixes well: neighbours part. */
@@ -41,3 +49,5 @@ static inline void *map_get(const struct map *m, uint64_t key)
 int map_put(struct map *m, uint64_t key, void *value);
 /* Values are the caller's. */
 void map_fini(struct map *m);
+/* The same, and values were allocated: they are freed. */
+void map_fini_values(struct map *m);

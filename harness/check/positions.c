@@ -30,8 +30,5 @@ bool positions_ask(struct positions *p, struct track *t, const struct track_sub 
 
 void positions_fini(struct positions *p)
 {
-	for (size_t i = 0; i < p->channels.cap; i++)
-		if (p->channels.slots[i].key)
-			free(p->channels.slots[i].value);
-	map_fini(&p->channels);
+	map_fini_values(&p->channels);
 }

@@ -139,10 +139,7 @@ static void sequence_end(struct check_run *run)
 static void sequence_stop(struct check_run *run)
 {
 	struct sequence *s = check_state(run);
-	for (size_t i = 0; i < s->channels.cap; i++)
-		if (s->channels.slots[i].key)
-			free(s->channels.slots[i].value);
-	map_fini(&s->channels);
+	map_fini_values(&s->channels);
 	slots_fini(&s->lines);
 }
 

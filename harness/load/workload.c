@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "harness/base/clock.h"
+#include "harness/base/hash.h"
 #include "harness/load/workload_internal.h"
 
 void workload_tell(struct workload *w, struct event *e)
@@ -16,12 +17,10 @@ void workload_tell(struct workload *w, struct event *e)
 
 uint32_t workload_epoch(struct workload *w, uint32_t channel, struct span epoch)
 {
-	uint64_t hash = 0xcbf29ce484222325u;
+	uint64_t hash = hash_fnv1a(epoch);
 	if (epoch.len == 0 || channel < 1 || channel > w->n_channels)
 		return 0;
 	struct workload_channel *ch = &w->channels[channel - 1];
-	for (size_t i = 0; i < epoch.len; i++) /* FNV-1a */
-		hash = (hash ^ epoch.p[i]) * 0x100000001b3u;
 	for (uint32_t i = ch->n_epochs; i-- > 0;)
 		if (ch->epochs[i] == hash)
 			return i + 1;

@@ -96,17 +96,8 @@ void dialogue_step(struct dialogue *d)
 
 /* Words -------------------------------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 0)))
-static void say(struct dialogue *d, enum verdict verdict, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
-
-static void say(struct dialogue *d, enum verdict verdict, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
-
-static void say(struct dialogue *d, enum verdict verdict, const char *fmt, va_list ap)
-	__attribute__((format(printf, 3, 0)));
-
-static void say(struct dialogue *d, enum verdict verdict, const char *fmt, va_list ap)
+static __attribute__((format(printf, 3, 0))) void say(struct dialogue *d, enum verdict verdict, const char *fmt,
+						      va_list ap)
 {
 	static const int weights[VERDICT_COUNT] = {
 		[VERDICT_PASS] = 1, [VERDICT_INCONCLUSIVE] = 2, [VERDICT_WARN] = 3, [VERDICT_FAIL] = 4,

@@ -116,13 +116,10 @@ static void on_payload(void *owner, struct span part)
 	struct conn *c = owner;
 	uint8_t opcode = c->reader.head.opcode;
 	note_progress(c, opcode);
-	struct buf *to = opcode_is_control(opcode) || opcode_is_reserved(opcode) ? &c->control : &c->message;
-	if (to == &c->message && c->message_lost)
-		return;
-	if (to == &c->message)
+	if (opcode_is_control(opcode) || opcode_is_reserved(opcode))
+		buf_append_span(&c->control, part);
+	else if (!c->message_lost)
 		keep(c, part);
-	else
-		buf_append_span(to, part);
 }
 
 static void end_close(struct conn *c)

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-enum { QUICK_MS = 10000 };
-
 #include "harness/scenario/care.h"
+
+enum { QUICK_MS = 10000 }; /* a heartbeat's interval and timeout together whose effect a scenario can wait for */
 
 /* Who the clients are: a header field, a parameter of the URL, or a variable of the dialect. */
 static int add_pair(struct opt_map *map, const char *key, const char *value, struct arena *a)
