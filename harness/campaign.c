@@ -265,8 +265,11 @@ static int make_site(struct campaign *c, struct err *e)
 				.tls = c->env.tls, .seed = c->o.seed, .dry = c->o.dry_run,
 				.may_touch = touches_others(c)};
 	int r = site_init(&c->site, e);
-	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++)
-		c->scenarios[i].lacks = site_lacks(&c->site, &c->scenarios[i]);
+	for (size_t i = 0; r == 0 && i < c->n_scenarios; i++) {
+		struct scenario *s = &c->scenarios[i];
+		s->lacks = site_lacks(&c->site, s);
+		s->lacks = s->lacks ? s->lacks : site_fit(&c->site, s);
+	}
 	if (r == 0 && !c->embedded && !named_something(c) && !campaign_readiness_wanted(c))
 		c->n_dialogues = 0;
 	return r == 0 ? 0 : r == -EHOSTUNREACH ? EXIT_UNREACHABLE : EXIT_USAGE;

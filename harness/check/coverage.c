@@ -24,6 +24,7 @@ static const char *const checks[] = {HIT, NULL};
 	X(recovered, "those that were told recovered") \
 	X(replays, "messages that were published before the subscription they came to was confirmed") \
 	X(published, "publishes that were confirmed") \
+	X(missed, "messages of its channel that a subscription missed, at most") \
 	X(deliveries, "messages that came")
 
 #define COUNT(key, about) COUNT_##key,
@@ -43,10 +44,11 @@ struct coverage {
 	bool faults;
 };
 
-/* ">=50", "50" the same, ">0", "<=3", "<3", "=0". */
+/* ">=50", "50" the same, ">0", "<=3", "<3", "=0"; ">100%" of resume_messages, which is met where there is no bound. */
 struct bound {
 	enum { AT_LEAST, MORE, AT_MOST, LESS, EXACTLY } how;
 	uint64_t value;
+	bool percent;
 };
 
 static bool read_bound(const char *text, struct bound *ret)
@@ -61,8 +63,9 @@ static bool read_bound(const char *text, struct bound *ret)
 		i++;
 	const char *digits = text + strlen(signs[i].sign);
 	size_t len = strspn(digits, "0123456789");
-	if (len == 0 || len > 15 || digits[len])
+	if (len == 0 || len > 15 || (digits[len] && strcmp(digits + len, "%") != 0))
 		return false;
+	ret->percent = digits[len];
 	ret->how = signs[i].how;
 	ret->value = strtoull(digits, NULL, 10);
 	return true;
@@ -71,11 +74,16 @@ static bool read_bound(const char *text, struct bound *ret)
 static int check_bound(const char *text, struct err *e)
 {
 	struct bound b;
-	return read_bound(text, &b) ? 0 : err_set(e, EINVAL, "expected a count such as \">=50\"");
+	return read_bound(text, &b) ? 0 : err_set(e, EINVAL, "expected a count such as \">=50\", or \">=100%%\" of what the "
+						  "contract keeps");
 }
 
-static bool is_met(const struct bound *b, uint64_t n)
+static bool is_met(const struct bound *b, uint64_t kept, uint64_t n)
 {
+	if (b->percent && !kept)
+		return true;
+	if (b->percent)
+		n = n * 100 / kept;
 	switch (b->how) {
 	case MORE:
 		return n > b->value;
@@ -139,6 +147,8 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 	bool asked = s->resumes || e->recovered != RECOVERED_UNTOLD;
 	c->n[COUNT_resumes] += asked && !check_track(run)->first_spell;
 	c->n[COUNT_recovered] += e->recovered == RECOVERED_YES;
+	uint64_t missed = check_track(run)->first_spell ? 0 : s->channel->published - s->old_published;
+	c->n[COUNT_missed] = missed > c->n[COUNT_missed] ? missed : c->n[COUNT_missed];
 }
 
 static void coverage_event(struct check_run *run, const struct event *e)
@@ -192,7 +202,7 @@ static void coverage_end(struct check_run *run)
 		asked_at_all = asked;
 		snprintf(note + strlen(note), sizeof(note) - strlen(note), "%s%s %" PRIu64, note[0] ? ", " : "", options[i].name,
 			c->n[i]);
-		if (!read_bound(asked, &b) || !is_met(&b, c->n[i]))
+		if (!read_bound(asked, &b) || !is_met(&b, check_contract(run)->resume_messages, c->n[i]))
 			check_unknown(run, HIT, "%s is %" PRIu64 ", and %s was asked for", options[i].name, c->n[i], asked);
 	}
 	if (!asked_at_all)

@@ -168,6 +168,11 @@ void workload_publish_some(struct workload *w, uint64_t n)
 		pace_publish(w, n);
 }
 
+uint64_t workload_unpublished(const struct workload *w)
+{
+	return w->publishing && w->turns_left != UINT64_MAX ? w->turns_left : 0;
+}
+
 void workload_acks(struct workload *w, bool on)
 {
 	for (uint32_t i = 0; i < w->options.subscribers; i++) {

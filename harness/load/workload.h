@@ -93,6 +93,8 @@ void workload_open(struct workload *w);
 void workload_publish(struct workload *w, bool on);
 /* n messages at the same rate, and then no more. */
 void workload_publish_some(struct workload *w, uint64_t n);
+/* Of those, so many are not published yet; 0 while it publishes without an end. */
+uint64_t workload_unpublished(const struct workload *w);
 /* Off: subscribers acknowledge nothing. On: what is due at once. */
 void workload_acks(struct workload *w, bool on);
 /*

@@ -189,6 +189,13 @@ static bool still_coming(struct scenario_run *run, const struct workload_state *
 	       now < run->step_began_us + SCENARIO_SETTLE_MAX_MS * 1000ull;
 }
 
+/* A phase that publishes a number of messages lasts until they are published, but not for ever. */
+static bool still_publishing(const struct scenario_run *run, uint64_t now)
+{
+	return run->step == STEP_PHASE && workload_unpublished(run->workload) && !weather_failed(run->weather) &&
+	       now < run->step_began_us + phase_at(run, run->phase)->for_ms * SCENARIO_LONGER_TIMES * 1000;
+}
+
 static void on_look(void *owner)
 {
 	struct scenario_run *run = owner;
@@ -202,7 +209,7 @@ static void on_look(void *owner)
 	}
 	if (is_well(run, &w))
 		return next(run, &w, true);
-	if (still_coming(run, &w, now) && now + SCENARIO_LOOK_MS * 1000 >= run->deadline_us)
+	if ((still_publishing(run, now) || still_coming(run, &w, now)) && now + SCENARIO_LOOK_MS * 1000 >= run->deadline_us)
 		run->deadline_us = now + SCENARIO_LOOK_MS * 2000;
 	if (now >= run->deadline_us)
 		return next(run, &w, false);

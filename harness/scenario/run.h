@@ -17,6 +17,7 @@ enum {
 	SCENARIO_LOG_MS = 3000,       /* for the log to tell of every connection's end */
 	SCENARIO_LOG_LAST_MS = 250,   /* and a little longer, for what else it says */
 	SCENARIO_LOOK_MS = 50,        /* between two looks at the workload */
+	SCENARIO_LONGER_TIMES = 2,    /* a phase's `for`, where its messages are not all published within it */
 };
 
 enum scenario_end {

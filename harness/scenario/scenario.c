@@ -69,6 +69,9 @@ static const struct opt phase_table[] = {
 	ROW(scenario_phase, "quiet", quiet, OPT_FLAG, "nothing is published meanwhile"),
 	ROW(scenario_phase, "messages", messages, OPT_U64,
 	    "so many are published, and then no more; 0: at the workload's rate as long as it lasts", .max = INT64_MAX),
+	ROW(scenario_phase, "kept_percent", kept_percent, OPT_U64,
+	    "where the contract has `resume_messages`, `messages` is this share of them; `for` grows as that needs",
+	    .max = SCENARIO_KEPT_PERCENT_MAX),
 	ROW(scenario_phase, "no_acks", no_acks, OPT_FLAG,
 	    "subscribers acknowledge nothing meanwhile, and everything after it"),
 	ROW(scenario_phase, "takeover", takeover, OPT_PERCENT,
@@ -195,6 +198,9 @@ static int check_phase(const struct scenario_phase *p, struct err *e)
 	if (p->within_ms && (p->faults.len || p->messages || p->no_acks || p->takeover > 0))
 		return err_set(e, EINVAL, "the phase \"%.60s\" heals (`within`), so it has neither faults, `messages`, `no_acks` nor "
 			       "`takeover`", p->name);
+	if (p->kept_percent && !p->messages)
+		return err_set(e, EINVAL, "the phase \"%.60s\" has `kept_percent`, so it needs `messages` for a contract that keeps "
+			       "without a bound", p->name);
 	if (p->quiet && p->messages)
 		return err_set(e, EINVAL, "the phase \"%.60s\" is quiet, so it has no `messages`", p->name);
 	if (p->faults.len > SCENARIO_FAULTS_MAX)

@@ -12,6 +12,7 @@ enum {
 	SCENARIO_PHASES_MAX = 64,
 	SCENARIO_FAULTS_MAX = 64,  /* of one phase */
 	SCENARIO_NAME_MAX = 64,
+	SCENARIO_KEPT_PERCENT_MAX = 1000,
 };
 
 /* Whose connections a stream fault works on. */
@@ -37,6 +38,7 @@ struct scenario_phase {
 	uint64_t for_ms, within_ms;
 	bool quiet;                /* nothing is published meanwhile */
 	uint64_t messages;         /* so many are published, and then no more; 0: at the workload's rate to its end */
+	uint64_t kept_percent;     /* of what the contract keeps of a channel: site_fit() makes it `messages`; 0: as said */
 	bool no_acks;              /* subscribers acknowledge nothing meanwhile */
 	double takeover;           /* share of the subscribers that come a second time, their old connection being open */
 	struct opt_calls faults;

@@ -50,6 +50,11 @@ int site_reach(struct site *s, struct err *e);
  * fault that this machine cannot make, ...
  */
 const char *site_lacks(struct site *s, const struct scenario *scenario);
+/*
+ * Makes the scenario as large as this target's contract asks (`kept_percent`). NULL; or why no run can be so large: a
+ * clause for a skip, in the arena.
+ */
+const char *site_fit(struct site *s, struct scenario *scenario);
 /* What faults work on; on_event and owner are the caller's to set. */
 void site_fault_site(struct site *s, struct fault_site *ret);
 /* Path and query with the valid credential, where that is its place; in the arena, or target itself. */

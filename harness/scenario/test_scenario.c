@@ -59,6 +59,8 @@ static void a_mistake_is_told(void **state)
 		{HEAD CHECKS "phases: [{name: a}]\n", "s.yaml: the phase \"a\" needs either `for` or `within`"},
 		{HEAD CHECKS "phases: [{name: a, for: 1s, within: 1s}]\n",
 		 "s.yaml: the phase \"a\" needs either `for` or `within`"},
+		{HEAD CHECKS "phases: [{name: a, for: 1s, kept_percent: 100}]\n",
+		 "s.yaml: the phase \"a\" has `kept_percent`, so it needs `messages` for a contract that keeps without a bound"},
 		{HEAD CHECKS "phases: [{name: a, within: 1s, faults: [none]}]\n",
 		 "s.yaml: the phase \"a\" heals (`within`), so it has neither faults, `messages`, `no_acks` nor `takeover`"},
 		{HEAD CHECKS "phases: [{name: a, for: 1s, faults: [{none: {at: 1s}}]}]\n",
