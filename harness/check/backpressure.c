@@ -23,6 +23,7 @@ enum {
 
 static const char ISOLATED[] = "backpressure.isolated", BOUNDED[] = "backpressure.bounded",
 		  POLICY[] = "backpressure.policy";
+static const char MEMORY[] = "process_resident_memory_bytes";
 static const char *const checks[] = {ISOLATED, BOUNDED, POLICY, NULL};
 
 struct backpressure_options {
@@ -43,6 +44,8 @@ struct line {
 struct backpressure {
 	struct hist calm, stormy;
 	struct line lines[NODES_MAX];
+	struct line memory[NODES_MAX]; /* where nothing tells of the metric that was asked for */
+	double most_grown;         /* octets, of any node */
 	uint64_t closed, logs;
 	uint64_t ended;            /* connections of slow ones that ended, and not by the client */
 	bool queue_known;
@@ -111,17 +114,8 @@ static void on_end(struct check_run *run, const struct event *e)
 			      e->code);
 }
 
-static void on_metric(struct check_run *run, const struct event *e)
+static void note_value(struct check_run *run, struct line *l, const struct event *e)
 {
-	const struct backpressure_options *o = check_options(run);
-	struct backpressure *b = check_state(run);
-	if (e->text && strcmp(e->text, "queue") == 0 && check_track(run)->n_faults) {
-		b->queue_known = true;
-		b->queue = e->value > b->queue ? e->value : b->queue;
-	}
-	if (!e->text || strcmp(e->text, o->metric) != 0 || e->node >= NODES_MAX || !check_track(run)->n_faults)
-		return;
-	struct line *l = &b->lines[e->node];
 	double at_s = (double)e->at_us / 1e6;
 	if (!l->n++)
 		l->from_s = at_s;
@@ -136,6 +130,22 @@ static void on_metric(struct check_run *run, const struct event *e)
 	l->v += e->value;
 	l->tt += t * t;
 	l->tv += t * e->value;
+}
+
+static void on_metric(struct check_run *run, const struct event *e)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	if (e->text && strcmp(e->text, "queue") == 0 && check_track(run)->n_faults) {
+		b->queue_known = true;
+		b->queue = e->value > b->queue ? e->value : b->queue;
+	}
+	if (!e->text || e->node >= NODES_MAX || !check_track(run)->n_faults)
+		return;
+	if (strcmp(e->text, o->metric) == 0)
+		note_value(run, &b->lines[e->node], e);
+	else if (strcmp(e->text, MEMORY) == 0)
+		note_value(run, &b->memory[e->node], e);
 }
 
 static void on_lag(struct backpressure *b, const struct event *e, bool stormy)
@@ -204,27 +214,45 @@ static void judge_isolated(struct check_run *run)
 				(double)p99 / 1000, (double)warm / 1000);
 }
 
+/* Returns whether there were enough samples of any node. */
+static bool judge_lines(struct check_run *run, struct line *lines, const char *metric, uint64_t peak)
+{
+	const struct backpressure_options *o = check_options(run);
+	struct backpressure *b = check_state(run);
+	bool any = false;
+	for (uint32_t node = 0; node < NODES_MAX; node++) {
+		struct line *l = &lines[node];
+		double n = (double)l->n, spread = n * l->tt - l->t * l->t;
+		if (l->n < METRIC_SAMPLES_MIN || spread <= 0)
+			continue;
+		any = true;
+		double slope = (n * l->tv - l->t * l->v) / spread, grown = slope * (l->to_s - l->from_s);
+		check_samples(run, BOUNDED, l->n);
+		b->most_grown = grown > b->most_grown ? grown : b->most_grown;
+		check_note(run, BOUNDED, "%s grew by %.1f MiB", metric, grown / 1048576);
+		if (peak && l->peak > (double)peak)
+			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
+					"%s of node %u was %.1f MiB while some were slow, at most %.1f MiB is fine", metric, node,
+					l->peak / 1048576, (double)peak / 1048576);
+		else if (grown > (double)o->growth)
+			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
+					"%s of node %u grew by %.1f MiB in %.0f s while some were slow", metric, node, grown / 1048576,
+					l->to_s - l->from_s);
+	}
+	return any;
+}
+
+/*
+ * What waits is in the target's memory, whether it counts it or not. But one that keeps a message once for all who wait
+ * for it grows by no more than was published, however long its queues are: memory accuses, and never acquits.
+ */
 static void judge_bounded(struct check_run *run)
 {
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
-	for (uint32_t node = 0; node < NODES_MAX; node++) {
-		struct line *l = &b->lines[node];
-		double n = (double)l->n, spread = n * l->tt - l->t * l->t;
-		if (l->n < METRIC_SAMPLES_MIN || spread <= 0)
-			continue;
-		double slope = (n * l->tv - l->t * l->v) / spread, grown = slope * (l->to_s - l->from_s);
-		check_samples(run, BOUNDED, l->n);
-		check_note(run, BOUNDED, "%s grew by %.1f MiB", o->metric, grown / 1048576);
-		if (o->peak && l->peak > (double)o->peak)
-			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
-					"%s of node %u was %.1f MiB while some were slow, at most %.1f MiB is fine", o->metric, node,
-					l->peak / 1048576, (double)o->peak / 1048576);
-		else if (grown > (double)o->growth)
-			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
-					"%s of node %u grew by %.1f MiB in %.0f s while some were slow", o->metric, node,
-					grown / 1048576, l->to_s - l->from_s);
-	}
+	if (!judge_lines(run, b->lines, o->metric, o->peak) && judge_lines(run, b->memory, MEMORY, 0))
+		check_unknown(run, BOUNDED, "its memory grew by %.1f MiB at most, which does not tell how much waited: `queue` among "
+			      "its `metrics` would", b->most_grown / 1048576);
 }
 
 /* Nobody was ended for being slow: was there a reason to? The kernel's buffers hold megabytes before a target notices.
@@ -279,8 +307,10 @@ static void backpressure_stop(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	hist_fini(&b->calm);
 	hist_fini(&b->stormy);
-	for (size_t i = 0; i < NODES_MAX; i++)
+	for (size_t i = 0; i < NODES_MAX; i++) {
 		check_moment_drop(run, b->lines[i].highest);
+		check_moment_drop(run, b->memory[i].highest);
+	}
 	check_moment_drop(run, b->slowest);
 	check_moment_drop(run, b->slow);
 }
@@ -292,7 +322,7 @@ static const struct opt options[] = {
 	    .help = "longest delivery time of the clients that are not slow, at the 99th percentile"),
 	ROW("times", times, OPT_U64, .help = "and how many times that of the phase before the fault; 0: any"),
 	ROW("metric", metric, OPT_STRING, .def = "process_resident_memory_bytes",
-		.help = "sample of the target's metrics that must not grow"),
+		.help = "sample of the target's metrics that must not grow; where the target does not tell it, its memory counts"),
 	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX,
 		.help = "how much it may grow while a fault is in force"),
 	ROW("peak", peak, OPT_SIZE, .max = INT64_MAX, .help = "and how large it may be at any time meanwhile; 0B: any"),
