@@ -16,8 +16,8 @@ static const char *fit_phase(struct site *s, double rate, const struct contract 
 	double needed_ms = messages / rate * 100000 / USED_PERCENT;
 	double window_ms = (double)contract->resume_window_ms * WINDOW_PERCENT / 100;
 	if (needed_ms > FOR_MAX_MS || (needed_ms > (double)p->for_ms && needed_ms > window_ms))
-		return arena_printf(s->arena, "its contract keeps %.0f messages of a channel for %.0f s, and to publish %.0f takes %.0f s, "
-				    "which is too long", kept, (double)contract->resume_window_ms / 1000, messages,
+		return arena_printf(s->arena, "its contract keeps %.0f messages of a channel for %.0f s, and to publish "
+				    "%.0f takes %.0f s, which is too long", kept, (double)contract->resume_window_ms / 1000, messages,
 				    needed_ms / 1000);
 	p->messages = (uint64_t)messages;
 	p->for_ms = needed_ms > (double)p->for_ms ? (uint64_t)needed_ms : p->for_ms;
