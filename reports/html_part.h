@@ -1,5 +1,8 @@
 #pragma once
-/* Pieces of the HTML page: html.c is the page, html_case.c a case, html_part.c what both write with. */
+/*
+ * Pieces of the HTML page: html.c is the page, html_case.c a case, html_chart.c what a scenario was like, html_part.c
+ * what all write with.
+ */
 #include "reports/report.h"
 
 struct html {
@@ -29,3 +32,5 @@ bool html_case_has_article(const struct html *h, const struct result_item *item)
 void html_case_article(struct html *h, size_t index, bool open);
 /* A row of the table of its group. */
 void html_case_row(struct html *h, size_t index);
+/* The section about the scenarios; nothing when there are none. */
+void html_stories(struct html *h);

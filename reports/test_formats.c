@@ -323,6 +323,33 @@ static void test_markdown_escapes(void **state)
 	assert_int_equal(pipes, 6);
 }
 
+/* Labels are text; a bar is as long as its value is to the highest of its chart. */
+static void test_html_charts(void **state)
+{
+	struct fixture *f = *state;
+	static const struct result_bar codes[] = {{"1000", 10, 0}, {"<b>1006", 5, 20}}, times[] = {{"1 s", 0, 0}};
+	static const struct result_chart charts[] = {{"codes & <ends>", "seen", "logged", codes, 2},
+						     {"away", "clients", NULL, times, 1}};
+	render(f, "html", &(struct report_options){0});
+	assert_null(strstr(buf_cstr(&f->out), "id=\"stories\""));
+	f->result.items[3].charts = charts;
+	f->result.items[3].n_charts = ARRAY_LEN(charts);
+	render(f, "html", &(struct report_options){0});
+	const char *text = buf_cstr(&f->out);
+	static const char *const wanted[] = {
+		"<h2>What happened <span class=\"count\">1</span></h2>", "<caption>codes &amp; &lt;ends&gt;</caption>",
+		"<th scope=\"col\">seen</th><th scope=\"col\">logged</th>",
+		"<th scope=\"row\">1000</th><td class=\"one\"><i style=\"width:35.0%\"></i>10</td>"
+		"<td class=\"two\"><i style=\"width:0.0%\"></i>0</td>",
+		"<th scope=\"row\">&lt;b&gt;1006</th><td class=\"one\"><i style=\"width:17.5%\"></i>5</td>"
+		"<td class=\"two\"><i style=\"width:70.0%\"></i>20</td>",
+		"<th scope=\"row\">1 s</th><td class=\"one\"><i style=\"width:0.0%\"></i>0</td></tr>",
+	};
+	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+		if (!strstr(text, wanted[i]))
+			fail_msg("the page lacks %s", wanted[i]);
+}
+
 int main(void)
 {
 	find_golden();
@@ -333,6 +360,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_junit_is_read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_strict_turns_warns_into_failures, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_html_keeps_text_as_text, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_html_charts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tap_lines, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_markdown_stays_under_its_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_markdown_escapes, setup, teardown),

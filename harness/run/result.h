@@ -29,6 +29,19 @@ const char *verdict_name(enum verdict v);
 /* -EINVAL for an unknown word. */
 int verdict_parse(const char *name);
 
+/* A figure for people: bars of one value each, or of two that are compared. */
+struct result_bar {
+	const char *label;         /* "0.2 s", "1006" */
+	uint64_t n, m;             /* m: where the chart has an m_name */
+};
+struct result_chart {
+	const char *title;         /* "close codes" */
+	const char *n_name, *m_name; /* whose values: "seen by clients", "logged by the target"; m_name may be NULL */
+	const struct result_bar *bars;
+	size_t n_bars;             /* at most RESULT_BARS_MAX */
+};
+enum { RESULT_CHARTS_MAX = 8, RESULT_BARS_MAX = 64 };
+
 /* All strings are UTF-8, already made safe by json_text() where a peer wrote them, but never escaped for a format: each
  * report escapes. May be NULL only where it says so. */
 struct result_item {
@@ -47,6 +60,8 @@ struct result_item {
 	const char *explain, *fix; /* or NULL */
 	const char *evidence;      /* path of the transcript relative to the report folder, or NULL */
 	const char *replay;        /* the one command, or NULL */
+	const struct result_chart *charts; /* of a scenario: what it was like */
+	size_t n_charts;           /* at most RESULT_CHARTS_MAX */
 	double duration_ms;
 };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "harness/base/json.h"
-#include "harness/run/result.h"
+#include "harness/run/result_charts.h"
 
 /* Puts a new reference into an object; sticks to the first failure, so that a caller looks once. A NULL value is a
  * failure. */
@@ -78,6 +78,8 @@ static void put_item(json_t *o, int *r, const struct result_item *item)
 	put_text(o, r, "evidence", item->evidence);
 	put_text(o, r, "replay", item->replay);
 	put(o, r, "duration_ms", milliseconds(item->duration_ms));
+	if (item->n_charts)
+		put(o, r, "charts", result_charts_to_json(item));
 }
 
 json_t *result_item_to_json(const struct result_item *item)

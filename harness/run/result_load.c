@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "harness/base/file.h"
-#include "harness/run/result.h"
+#include "harness/run/result_charts.h"
 
 struct loader {
 	struct arena *arena;
@@ -154,6 +154,16 @@ static void load_identity(struct loader *l, const json_t *o, struct result_item 
 	item->seen = item->required = "";
 }
 
+static void load_charts(struct loader *l, const json_t *o, struct result_item *item)
+{
+	const char *key, *what;
+	int r = l->r < 0 ? 0 : result_charts_load(json_object_get(o, "charts"), l->arena, item, &key, &what);
+	if (r == -EINVAL)
+		fail(l, key, what);
+	else if (r < 0)
+		keep(l, NULL);
+}
+
 static void load_item(struct loader *l, const json_t *o, struct result_item *item)
 {
 	load_identity(l, o, item);
@@ -176,6 +186,7 @@ static void load_item(struct loader *l, const json_t *o, struct result_item *ite
 	item->evidence = text(l, o, "evidence");
 	item->replay = text(l, o, "replay");
 	item->duration_ms = number(l, o, "duration_ms", 1e15);
+	load_charts(l, o, item);
 }
 
 static void load_head(struct loader *l, const json_t *o, struct result *r)

@@ -225,6 +225,10 @@ static void test_round_trip(void **state)
 	struct result back, r = result_of(items, "pswvfxui-e");
 	const char *const words[] = {"6455-5.5-b", "6455-5.5-c", NULL}, *const notes[] = {"TLS verification is off",
 											  NULL};
+	static const struct result_bar codes[] = {{"1000", 1003, 1002}, {"1006", 0, 7}}, times[] = {{"0.1 s", 1ull << 52, 0}};
+	static const struct result_chart charts[] = {
+		{"close codes", "seen", "logged", codes, ARRAY_LEN(codes)}, {"away", "clients", NULL, times, ARRAY_LEN(times)},
+		{"empty", "", NULL, NULL, 0}};
 	struct err e;
 	items[4] = (struct result_item){.id = "ping/\xe2\x80\xae<b>",
 					.title = "\x01 \xff",
@@ -245,6 +249,8 @@ static void test_round_trip(void **state)
 					.fix = "f",
 					.evidence = "transcripts/a.txt",
 					.replay = "wsquall replay",
+					.charts = charts,
+					.n_charts = ARRAY_LEN(charts),
 					.duration_ms = 1.2345};
 	r.notes = notes;
 	r.target_server = "nginx";
@@ -372,6 +378,8 @@ static void test_refused(void **state)
 		 "`exit` is not"},
 		{"{\"schema\":\"wsquall.result/1\",\"target\":{\"name\":7},\"verdict\":\"pass\",\"results\":[]}",
 		 "`name` is not a string"},
+		{"{\"schema\":\"wsquall.result/1\",\"target\":{},\"verdict\":\"pass\",\"results\":[{\"id\":\"a\","
+		 "\"verdict\":\"pass\",\"charts\":7}]}", "results[0]: `charts` is not a list"},
 		{PLAN "{\"event\":\"res\n" RESULT_A, "line 2 is not JSON"},
 		{PLAN "{\"event\":\"result\"}\n", "line 2: `id` is missing"},
 		{"{\"event\":\"plan\",\"schema\":\"x\"}", "`schema` is not wsquall.history/1"},

@@ -7,6 +7,7 @@
 #include "harness/base/buf.h"
 #include "harness/base/hist.h"
 #include "harness/history/event.h"
+#include "harness/run/result.h"
 
 enum {
 	FIGURES_CODES = 5000,      /* close codes are below */
@@ -22,5 +23,10 @@ void figures_free(struct figures *f);
 void figures_event(struct figures *f, const struct event *e);
 /* One line: "away at most 1.9 s, 412 reconnects in the fullest second". Nothing when nobody was away. */
 int figures_line(const struct figures *f, struct buf *b);
-/* All of them as a text for people. */
-int figures_print(const struct figures *f, struct buf *b);
+/*
+ * The same in bars, in the arena: how long each client was away in all, when they tried to come back, the close codes,
+ * how long messages took. Those that would be empty are left out. The number of charts, or -ENOMEM.
+ */
+int figures_charts(const struct figures *f, struct arena *a, struct result_chart ret_charts[RESULT_CHARTS_MAX]);
+/* All of it as a text for people. */
+int figures_print(const struct figures *f, const struct result_chart *charts, size_t n, struct buf *b);

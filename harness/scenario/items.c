@@ -170,21 +170,39 @@ static void fill_check(const struct scenario *s, const struct scenario_outcome *
 	item->replay = item->verdict == VERDICT_PASS || item->verdict == VERDICT_SKIP ? NULL : replay;
 }
 
+/* ", 0 lost", where that was looked at; in the arena. */
+static const char *lost(const struct scenario_outcome *o, struct arena *a)
+{
+	for (size_t i = 0; i < o->n_checks; i++)
+		if (strcmp(o->checks[i].row->id, "delivery.lost") == 0 && o->checks[i].outcome <= CHECK_FAIL)
+			return arena_printf(a, ", %llu lost", (unsigned long long)o->checks[i].violations);
+	return "";
+}
+
 static const char *summary(const struct scenario_outcome *o, struct arena *a)
 {
 	const struct workload_state *w = &o->workload;
 	struct buf line CLEANUP(buf_fini) = {0};
 	buf_init(&line, ERR_TEXT_MAX);
 	figures_line(o->figures, &line);
-	return arena_printf(a, "%llu clients, %llu published, %llu delivered, %llu reconnects; faults acted %llu times%s%s",
+	return arena_printf(a, "%llu clients, %llu published, %llu delivered%s, %llu reconnects; faults acted %llu times%s%s",
 			    (unsigned long long)w->clients, (unsigned long long)w->published,
-			    (unsigned long long)w->delivered, (unsigned long long)w->reconnects,
+			    (unsigned long long)w->delivered, lost(o, a), (unsigned long long)w->reconnects,
 			    (unsigned long long)o->faults_hit, line.len ? "; " : "", buf_cstr(&line));
+}
+
+/* NULL, and none, without memory. */
+static const struct result_chart *charts_of(const struct scenario_outcome *o, struct arena *a, size_t *ret_n)
+{
+	struct result_chart *charts = arena_alloc(a, RESULT_CHARTS_MAX * sizeof(*charts));
+	int n = charts ? figures_charts(o->figures, a, charts) : -ENOMEM;
+	*ret_n = n > 0 ? (size_t)n : 0;
+	return charts;
 }
 
 /* The figures of a scenario, beside the evidence of its findings. */
 static const char *write_figures(const struct scenario *s, const struct scenario_outcome *o, const char *folder,
-				 struct arena *a)
+				 const struct result_item *item, struct arena *a)
 {
 	struct buf b CLEANUP(buf_fini) = {0};
 	struct err ignored;
@@ -194,7 +212,7 @@ static const char *write_figures(const struct scenario *s, const struct scenario
 	mkdir(arena_printf(a, "%s/evidence", folder), 0777);
 	buf_init(&b, EVIDENCE_FILE_MAX);
 	buf_printf(&b, "%s: %s\n%s\n\n", s->name, s->about, summary(o, a));
-	figures_print(o->figures, &b);
+	figures_print(o->figures, item->charts, item->n_charts, &b);
 	return file_write_atomic(arena_printf(a, "%s/%s", folder, name), buf_span(&b), &ignored) < 0 ? NULL : name;
 }
 
@@ -213,7 +231,8 @@ void scenario_fill_items(const struct scenario *s, const struct scenario_outcome
 	}
 	items[0].verdict = VERDICT_PASS;
 	items[0].seen = summary(o, a);
-	items[0].evidence = write_figures(s, o, folder, a);
+	items[0].charts = charts_of(o, a, &items[0].n_charts);
+	items[0].evidence = write_figures(s, o, folder, &items[0], a);
 	items[0].duration_ms = o->duration_ms;
 	for (size_t i = 0; i < o->n_checks; i++) {
 		struct result_item *item = item_of(s, o->checks[i].row->id, items);
