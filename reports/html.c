@@ -272,8 +272,8 @@ int report_html_write(const struct result *r, const struct report_options *o, st
 	html_put(&h, "<main>\n");
 	for (size_t i = 0; i < ARRAY_LEN(order); i++)
 		section(&h, order[i], counts[order[i]]);
-	html_stories(&h);
 	groups(&h);
+	html_stories(&h);
 	noted_section(&h);
 	html_put(&h, "</main>\n");
 	foot(&h);
