@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness/check/check.h"
+#include "harness/check/restart_ready.h"
 #include "harness/check/slots.h"
 #include "harness/check/track.h"
 
@@ -15,11 +16,10 @@ enum {
 	BURST_GAP_MS = 2000,       /* quiet between two bursts */
 	BURST_MIN = 20,            /* fewer make no herd */
 	WINDOW_MS = 100,
-	READY_DOUBT_MS = 500,      /* readiness is asked for from outside: it may have fallen this much before it is seen */
 };
 
-static const char DRAIN[] = "restart.drain", HERD[] = "restart.herd", READY_FIRST[] = "restart.ready_first";
-static const char *const checks[] = {DRAIN, HERD, READY_FIRST, NULL};
+static const char DRAIN[] = "restart.drain", HERD[] = "restart.herd";
+static const char *const checks[] = {DRAIN, HERD, "restart.ready_first", NULL};
 
 struct restart_options {
 	double peak;
@@ -56,10 +56,7 @@ struct burst {
 struct restart {
 	struct burst closes, returns;
 	struct slots told;         /* by client: it was told to go, and has not come back */
-	uint64_t unready;          /* nodes, one bit each */
-	bool watched;              /* readiness is known at all */
-	uint64_t doubt_us;         /* a burst began while everybody was ready; 0: none */
-	uint64_t doubt_client;
+	struct restart_ready ready;
 	uint64_t told_us[NODES_MAX]; /* by node, [0]: any: when it was told to end */
 	struct slots published;    /* by stream */
 	struct slots acks;         /* by subscription: struct told */
@@ -122,24 +119,8 @@ static void goodbye(struct check_run *run, const struct event *e)
 	add(run, &s->closes, e->at_us);
 	if (told)
 		*told = true;
-	if (!first || !s->watched)
-		return;
-	if (s->unready) {
-		check_samples(run, READY_FIRST, 1);
-	} else {
-		s->doubt_us = e->at_us;
-		s->doubt_client = e->client;
-	}
-}
-
-static void settle_doubt(struct check_run *run, const struct event *at)
-{
-	struct restart *s = check_state(run);
-	if (!s->doubt_us || check_track(run)->now_us <= s->doubt_us + READY_DOUBT_MS * 1000)
-		return;
-	check_fail_of(run, READY_FIRST, at, (uint32_t)s->doubt_client, 0,
-		      "connections were closed while every node still said that it was ready");
-	s->doubt_us = 0;
+	if (first)
+		restart_ready_goodbye(run, &s->ready, e);
 }
 
 /* A node is told to end: from here on its goodbyes are due, and what was confirmed so far comes before them. */
@@ -258,19 +239,6 @@ static void on_end(struct check_run *run, const struct event *e)
 			   goodbyes_text(run, text, sizeof(text)));
 }
 
-static void on_node(struct check_run *run, const struct event *e)
-{
-	struct restart *s = check_state(run);
-	uint64_t bit = (uint64_t)1 << (e->node % 64);
-	s->watched = true;
-	if (e->value != 0) {
-		s->unready &= ~bit;
-		return;
-	}
-	s->unready |= bit;
-	s->doubt_us = 0; /* it may have been first; settle_doubt() came before this */
-}
-
 static void note_progress(struct check_run *run, const struct event *e)
 {
 	struct restart *s = check_state(run);
@@ -295,7 +263,7 @@ static void restart_event(struct check_run *run, const struct event *e)
 {
 	struct restart *s = check_state(run);
 	struct track *t = check_track(run);
-	settle_doubt(run, e);
+	restart_ready_event(run, &s->ready, e);
 	if (is_told(e)) {
 		on_told(run, e);
 	} else if ((e->kind == EVENT_ACK || e->kind == EVENT_DELIVER) && t->sub) {
@@ -306,8 +274,6 @@ static void restart_event(struct check_run *run, const struct event *e)
 			p->index[e->index % REMEMBERED] = e->index;
 			p->sent_us[e->index % REMEMBERED] = e->sent_us ? e->sent_us : e->at_us;
 		}
-	} else if (e->kind == EVENT_NODE) {
-		on_node(run, e);
 	} else if (e->kind == EVENT_END && t->ended) {
 		on_end(run, e);
 	} else if (e->kind == EVENT_CONNECT && e->type == EVENT_INVOKE && e->client < s->told.n) {
@@ -332,9 +298,7 @@ static void restart_end(struct check_run *run)
 	struct restart *s = check_state(run);
 	judge_burst(run, &s->closes);
 	judge_burst(run, &s->returns);
-	settle_doubt(run, NULL);
-	if (!s->watched)
-		check_unknown(run, READY_FIRST, "nobody watched the readiness of the nodes");
+	restart_ready_end(run, &s->ready);
 }
 
 static void restart_stop(struct check_run *run)
@@ -345,6 +309,7 @@ static void restart_stop(struct check_run *run)
 	slots_fini(&s->told);
 	slots_fini(&s->published);
 	slots_fini(&s->acks);
+	restart_ready_fini(&s->ready);
 }
 
 static const struct opt options[] = {

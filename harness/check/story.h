@@ -29,7 +29,7 @@ struct story_case {
 	const char *passes;        /* checks that must pass, with samples; NULL: not looked at */
 	const char *open;          /* that must be inconclusive */
 	const char *skips;
-	const char *seen;          /* a text that the first finding must hold; without findings: why it is open */
+	const char *seen;          /* a text that the first finding must hold; without findings: why it is open or skipped */
 };
 
 /* Calls on_event for each event of the story. A word that is none fails the test. */

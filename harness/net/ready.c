@@ -119,6 +119,19 @@ static void again(void *owner)
 		finish(w, -ENOMEM);
 }
 
+/* This connection did not come about. */
+static void failed(struct ready_wait *w, int error)
+{
+	w->refusals += error == ECONNREFUSED;
+	again(w);
+}
+
+static void broke(struct ready_wait *w)
+{
+	w->broken = w->broken || w->got == 0;
+	again(w);
+}
+
 /* "HTTP/1.1 200 ..." or the answer itself. 1: it is ready, 0: not yet known, -1: it is not. */
 static int judge(const struct ready_wait *w)
 {
@@ -137,7 +150,7 @@ static void on_reply(void *owner)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0)
-		return again(w);
+		return broke(w);
 	w->got += (size_t)n;
 	w->reply[w->got] = 0;
 	int is = judge(w);
@@ -154,13 +167,13 @@ static void on_connected(void *owner)
 	socklen_t len = sizeof(error);
 	getsockopt(w->watch.fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	if (error)
-		return again(w);
+		return failed(w, error);
 	size_t ask = strlen(w->ready->ask);
 	if (ask == 0)
 		return finish(w, 0);
 	ssize_t n = send(w->watch.fd, w->ready->ask + w->sent, ask - w->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN)
-		return again(w);
+		return broke(w);
 	w->sent += n > 0 ? (size_t)n : 0;
 	if (w->sent < ask)
 		return;
@@ -173,13 +186,16 @@ static void attempt(void *owner)
 {
 	struct ready_wait *w = owner;
 	w->got = w->sent = 0;
+	w->refusals = w->turn ? w->refusals : 0;
+	w->broken = w->turn && w->broken;
 	const struct sockaddr_storage *to = &w->ready->at.list[w->turn];
 	int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return again(w);
 	if (connect(fd, (const struct sockaddr *)to, ready_address_len(to)) < 0 && errno != EINPROGRESS) {
+		int error = errno;
 		close(fd);
-		return again(w);
+		return failed(w, error);
 	}
 	if (watch_start(&w->watch, w->loop, fd, true, on_connected, w) < 0 ||
 	    timer_start(&w->try, w->loop, READY_TRY_MS, again, w) < 0)
@@ -193,6 +209,16 @@ int ready_wait_start(struct ready_wait *w, struct loop *l, const struct ready *r
 	*w = (struct ready_wait){.loop = l, .ready = ready, .until_us = clock_now_us() + within_ms * 1000,
 				 .on_done = on_done, .owner = owner};
 	return timer_start(&w->next, l, 0, attempt, w);
+}
+
+bool ready_wait_refused(const struct ready_wait *w)
+{
+	return w->refusals == w->ready->at.n;
+}
+
+bool ready_wait_broken(const struct ready_wait *w)
+{
+	return w->broken;
 }
 
 void ready_wait_stop(struct ready_wait *w)

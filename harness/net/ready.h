@@ -40,6 +40,8 @@ struct ready_wait {
 	char reply[READY_REPLY_MAX];
 	size_t got, sent;
 	size_t turn;               /* which address is tried */
+	size_t refusals;           /* addresses at which nobody listened when they were last tried */
+	bool broken;               /* a connection to one of them ended without an answer */
 	void (*on_done)(void *owner, int error);
 	void *owner;
 };
@@ -50,5 +52,9 @@ struct ready_wait {
  */
 int ready_wait_start(struct ready_wait *w, struct loop *l, const struct ready *ready, uint64_t within_ms,
 		     void (*on_done)(void *owner, int error), void *owner);
+/* From on_done: when they were last tried nobody listened at any of the addresses. */
+bool ready_wait_refused(const struct ready_wait *w);
+/* From on_done: one of them took the connection and ended it without an answer, as a port does that is being closed. */
+bool ready_wait_broken(const struct ready_wait *w);
 /* Safe on a zeroed one, also from on_done. */
 void ready_wait_stop(struct ready_wait *w);

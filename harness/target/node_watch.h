@@ -1,7 +1,9 @@
 #pragma once
 /*
  * Whether the nodes of a target serve: their `ready` is asked again and again, and each change, as well as the first
- * answer, is an event (EVENT_NODE): node; value 1: it serves, 0: it does not; text: its name.
+ * answer, is an event (EVENT_NODE): node; value 1: it serves, 0: it does not; text: its name. Of one that does not: sent,
+ * when the last question was asked that it answered; note, "refused", when nobody listens any more and `ready` is asked
+ * for at the port that clients go to: then they are turned away as well.
  */
 #include "harness/history/history.h"
 #include "harness/net/loop.h"

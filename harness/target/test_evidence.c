@@ -206,6 +206,24 @@ static void readiness_becomes_events(void **state)
 	pages_stop(&p);
 }
 
+/* Two nodes end: one is asked where its clients go, one elsewhere. Only of the first a closed port says something. */
+static void a_port_that_is_closed_turns_clients_away(void **state)
+{
+	static const char *const answers[] = {OK, NULL};
+	struct rig *r = *state;
+	struct pages p, q;
+	pages_start(&p, answers);
+	pages_start(&q, answers);
+	start(r, "nodes: [{name: a, url: \"ws://127.0.0.1:%u/\", pidfile: \"/nowhere\", ready: \"http://127.0.0.1:%u/\"},\n"
+	      "  {name: b, url: \"ws://127.0.0.1:1/\", pidfile: \"/nowhere\", ready: \"http://127.0.0.1:%u/\"}]\n", p.port, p.port, q.port);
+	wait_for(r, "node ok a node=1 value=1\n");
+	wait_for(r, "node ok b node=2 value=1\n");
+	pages_stop(&p);
+	wait_for(r, "node ok a node=1 value=0 note=refused\n");
+	pages_stop(&q);
+	wait_for(r, "node ok b node=2 value=0\n");
+}
+
 /* A process of ours by its pidfile, and one by the port it listens on. */
 static void processes_are_measured(void **state)
 {
@@ -240,6 +258,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(lines_become_events),      TEST(a_flood_is_counted),     TEST(metrics_become_events),
 		TEST(readiness_becomes_events), TEST(processes_are_measured), TEST(nothing_told_nothing_watched),
+		TEST(a_port_that_is_closed_turns_clients_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
