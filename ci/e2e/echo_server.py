@@ -297,7 +297,7 @@ class Connection(asyncio.Protocol):
         masked = self.buffer[1] & 0x80
         start = at + (4 if masked else 0)
         opcode, fin = self.buffer[0] & 15, bool(self.buffer[0] & 0x80)
-        if not opcode & 8 and len(self.message) + length > MESSAGE_MAX:
+        if not opcode & 8 and len(self.message) + length > self.server.max_message:
             raise Violation(1009)
         whole = len(self.buffer) >= start + length
         if not whole and len(self.buffer) > start:
@@ -593,6 +593,7 @@ class Server:
         self.twist = TWISTS[options.twist]
         self.poison = bytes.fromhex(options.poison)
         self.behave = options.behave
+        self.max_message = options.max_message
         self.count = 0
         self.loop = None
 
@@ -619,6 +620,7 @@ def main():
     parser.add_argument("--twist", choices=sorted(TWISTS), default="none")
     parser.add_argument("--poison", default="", help="Ping payload, in hex, that ends the process of the twist `dies`")
     parser.add_argument("--behave", type=int, default=1, help="connections that the endless twists serve well first")
+    parser.add_argument("--max-message", type=int, default=MESSAGE_MAX, help="octets of a message; a larger one is answered by 1009")
     options = parser.parse_args()
     threading.Thread(target=end_with_stdin, daemon=True).start()
     asyncio.run(Server(options).run(options.port))

@@ -26,6 +26,7 @@ struct case_env {
 	uint64_t seed;
 	bool has_echo;             /* the target echoes on its echo path */
 	bool chatty;               /* it sends messages on its own: what nobody sent is no violation */
+	size_t too_big;            /* octets of the smallest message that was answered by Close 1009 as it may be; 0: none was */
 	uint32_t timeout_ms;       /* longest silence while something must come */
 	uint32_t patience_ms;      /* after this long without a reaction the target is asked (by a Ping, by a Close) */
 	unsigned watch_samples[WATCH_COUNT];  /* how often it could have been broken, over all connections */
@@ -68,7 +69,7 @@ void case_run_transcript(const struct case_run *run, struct buf *out);
 /* A fresh connection gets its 101: the target lives. */
 extern const struct test_case case_canary;
 
-/* The sentence of the first need that the target does not meet, or NULL. */
+/* The sentence of the first need that the target does not meet, or why its messages are too large for it; or NULL. */
 const char *case_missing(const struct case_env *env, const struct test_case *tc);
 /* The verdict that a grade means at a level. */
 enum verdict case_verdict(enum req_level level, enum grade grade);

@@ -88,6 +88,7 @@ struct case_run {
 	/* what is decided */
 	enum grade grade;
 	bool soft, inconclusive, no_connection, refused, decided;
+	bool over_limit;           /* a message was larger than the target takes: nothing is graded */
 	struct buf seen, required, note;
 	struct case_outcome worst; /* over the repeats so far */
 	struct arena kept;         /* holds worst's strings and its transcript */

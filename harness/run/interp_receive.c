@@ -194,14 +194,45 @@ static void on_pong(struct case_run *run, const struct conn_event *e)
 		arrived(run);
 }
 
-/* Octets of the largest message that is not answered, complete or not. */
-static size_t largest_sent(const struct case_run *run)
+/* Octets of the largest message that is not answered. */
+static size_t largest_owed(const struct case_run *run)
 {
-	size_t largest = run->message_open ? run->message.len : 0;
+	size_t largest = 0;
 	for (const struct owed *o = run->echoes.first; o; o = o->next)
 		if (o->octets.len > largest)
 			largest = o->octets.len;
 	return largest;
+}
+
+/* The same, complete or not. */
+static size_t largest_sent(const struct case_run *run)
+{
+	size_t owed = largest_owed(run);
+	return run->message_open && run->message.len > owed ? run->message.len : owed;
+}
+
+/* The contract does not say that the target takes it. */
+static bool may_be_too_big(const struct case_run *run, size_t octets)
+{
+	uint64_t promised = run->env->target->contract.max_message;
+	return octets >= LIMIT_PLAUSIBLE && (!promised || octets > promised);
+}
+
+/* 10.4: a limit of its own is the target's right, and 1009 is how it says so. */
+static bool is_over_limit(const struct case_run *run, size_t octets)
+{
+	return run->end.close_body && run->end.code == 1009 && may_be_too_big(run, octets);
+}
+
+static void not_graded(struct case_run *run, size_t octets, const char *how)
+{
+	struct case_env *env = run->env;
+	if (!env->too_big || octets < env->too_big)
+		env->too_big = octets;
+	run->over_limit = true;
+	case_grade(run, GRADE_WARN, NULL, "a message of %zu octets is over a limit of the target: %s", octets, how);
+	if (!env->target->contract.max_message)
+		case_note(run, "state the limit with `contract: {max_message: ...}` in a target file");
 }
 
 static void unexpected_close(struct case_run *run)
@@ -209,13 +240,8 @@ static void unexpected_close(struct case_run *run)
 	const struct end_seen *end = &run->end;
 	const char *name = close_code_name(end->code);
 	run->soft = true;
-	size_t largest = largest_sent(run);
-	uint64_t promised = run->env->target->contract.max_message;
-	if (end->close_body && end->code == 1009 && largest >= LIMIT_PLAUSIBLE && (!promised || largest > promised)) {
-		run->inconclusive = true; /* 10.4: a limit of its own */
-		case_grade(run, GRADE_WARN, "an open connection", "Close 1009: a message of %zu octets is over a limit of the target", largest);
-		case_note(run, promised ? "it is over the `max_message` of the contract, so this is no fault"
-				       : "state the limit with `contract: {max_message: ...}` in a target file");
+	if (is_over_limit(run, largest_sent(run))) {
+		not_graded(run, largest_sent(run), "Close 1009");
 	} else if (end->close_body && (end->code == 1000 || end->code == 1001 || end->code == 1012 || end->code == 1013)) {
 		run->inconclusive = true; /* 7.3: a server may close whenever it wants */
 		case_grade(run, GRADE_WARN, "an open connection", "Close %u (%s) by the target in the middle of the case", end->code, name);
@@ -245,10 +271,12 @@ static void on_close(struct case_run *run, const struct conn_event *e)
 	end->close_body = e->octets.len >= 2;
 	if (end->close_body)
 		end->code = (uint16_t)(e->octets.p[0] << 8 | e->octets.p[1]);
-	if (run->wait == WAIT_ENDS)
-		case_ends_event(run);
-	else if (run->wait == WAIT_FAREWELL || run->wait == WAIT_DONE)
+	if (run->wait == WAIT_FAREWELL || run->wait == WAIT_DONE)
 		return;
+	if (!run->bad && !run->triggered && is_over_limit(run, largest_owed(run)))
+		unexpected_close(run);
+	else if (run->wait == WAIT_ENDS)
+		case_ends_event(run);
 	else if (run->bad || run->conn.we_closed || run->triggered)
 		skip_to_end(run);
 	else if (run->wait != WAIT_SENDING || run->at->kind != STEP_ENDS)
@@ -259,9 +287,15 @@ static void on_close(struct case_run *run, const struct conn_event *e)
 
 static void lost(struct case_run *run, const struct conn_event *e)
 {
+	const char *how = e->kind == CONN_EOF ? "FIN" : e->error == -ECONNRESET ? "RST" : strerror(-e->error);
+	size_t largest = largest_sent(run);
 	run->soft = true;
-	case_grade(run, GRADE_FAIL, "an open connection", "%s without a Close frame though nothing was wrong",
-		   e->kind == CONN_EOF ? "FIN" : e->error == -ECONNRESET ? "RST" : strerror(-e->error));
+	if (run->env->too_big && largest >= run->env->too_big && may_be_too_big(run, largest)) {
+		not_graded(run, largest, "it ended the connection; others as large got Close 1009");
+		case_note(run, "%s without a Close frame", how);
+	} else {
+		case_grade(run, GRADE_FAIL, "an open connection", "%s without a Close frame though nothing was wrong", how);
+	}
 	case_finish(run);
 }
 

@@ -90,10 +90,10 @@ static char *render(struct case_run *run)
 	return copy;
 }
 
-/* What decides over repeats: fail, warn, inconclusive, pass. */
+/* What decides over repeats: fail, warn, what could not be graded, pass. */
 static int weight(enum verdict v)
 {
-	return v == VERDICT_FAIL ? 3 : v == VERDICT_WARN ? 2 : v == VERDICT_INCONCLUSIVE ? 1 : 0;
+	return v == VERDICT_FAIL ? 3 : v == VERDICT_WARN ? 2 : v == VERDICT_INCONCLUSIVE || v == VERDICT_SKIP ? 1 : 0;
 }
 
 static void keep_worst(struct case_run *run)
@@ -101,6 +101,8 @@ static void keep_worst(struct case_run *run)
 	enum verdict v = case_verdict(run->tc->level, run->grade);
 	if (run->inconclusive && run->grade != GRADE_FAIL)
 		v = VERDICT_INCONCLUSIVE;
+	if (run->over_limit && run->grade != GRADE_FAIL)
+		v = VERDICT_SKIP;
 	bool first = run->worst.seen == NULL;
 	run->worst.answered |= run->conn.received > 0;
 	if (!first && weight(v) <= weight(run->worst.verdict))
@@ -237,7 +239,7 @@ static void begin_repeat(struct case_run *run)
 	buf_init(&run->note, NOTE_TEXT_MAX);
 	run->n_pings = run->pings_skipped = 0;
 	run->n_earlier = 0;
-	run->soft = run->inconclusive = run->no_connection = run->refused = run->decided = false;
+	run->soft = run->inconclusive = run->over_limit = run->no_connection = run->refused = run->decided = false;
 	run->grade = GRADE_PASS;
 	run->at = run->tc->steps;
 	run->wait = WAIT_PAUSE;
@@ -284,6 +286,26 @@ const struct case_outcome *case_run_outcome(const struct case_run *run)
 	return &run->worst;
 }
 
+/* Octets of the largest message that the case wants to be taken; those that the contract sizes aside. */
+static size_t largest_wanted(const struct test_case *tc)
+{
+	size_t largest = 0, message = 0;
+	for (const struct step *s = tc->steps; s && s->kind != STEP_END; s++) {
+		const struct frame_spec *f = &s->frame;
+		if ((s->kind != STEP_SEND && s->kind != STEP_MESSAGE) || f->bad || f->opcode & 8)
+			continue;
+		size_t len = f->payload.pattern ? f->payload.pattern : f->payload.lit_len, times = f->times ? f->times : 1;
+		if (f->payload.pattern > FRAME_PAYLOAD_KEEP_MAX)
+			continue;
+		message += f->more ? len * times : len;
+		if (f->more && s->kind == STEP_SEND)
+			continue;
+		largest = message > largest ? message : largest;
+		message = 0;
+	}
+	return largest;
+}
+
 const char *case_missing(const struct case_env *env, const struct test_case *tc)
 {
 	static const char *const why[NEED_COUNT] = {
@@ -310,5 +332,7 @@ const char *case_missing(const struct case_env *env, const struct test_case *tc)
 	for (int i = 0; i < NEED_COUNT; i++)
 		if ((tc->needs & 1u << i) && !have[i])
 			return why[i];
+	if (t->contract.max_message && largest_wanted(tc) > t->contract.max_message)
+		return "it sends a message that is larger than the `max_message` of the contract";
 	return NULL;
 }

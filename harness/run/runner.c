@@ -84,7 +84,7 @@ static void mark_suspects(struct runner *r)
 	for (size_t i = 0; i < r->n; i++) {
 		struct runner_item *item = &r->items[i];
 		bool since = item->finished_us >= r->last_alive_us && item->started_us;
-		bool done = item->state == RUNNER_DECIDED ? item->verdict != VERDICT_SKIP && !item->c.tc->watch : item->state == RUNNER_AGAIN;
+		bool done = item->state == RUNNER_DECIDED ? !item->c.tc->watch : item->state == RUNNER_AGAIN;
 		if (item->state == RUNNER_RUNNING || (done && since && !item->unmet))
 			item->suspect = true;
 		if (item->suspect || (done && since))
@@ -260,7 +260,7 @@ static void on_case_done(void *owner, struct case_run *run)
 	if (r->again_phase && !item->unmet)
 		r->alone_before = item;
 	take_outcome(r, item, run);
-	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || o->no_connection || item->c.tc->canary || item->suspect || r->env->cut.seen)
+	if (verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE || verdict == VERDICT_SKIP || o->no_connection || item->c.tc->canary || item->suspect || r->env->cut.seen)
 		r->canary_wanted = true;
 	case_run_free(run);
 	if (r->dead && !r->again_phase) {

@@ -30,6 +30,8 @@ struct row {
 	unsigned repeat;
 	int iter;                /* that decides */
 	bool soft, no_connection, chatty, refused;
+	uint64_t max_message;    /* of the contract; 0: none */
+	size_t too_big;          /* what another case was told 1009 for; 0: none was */
 	bool silent, asked;      /* the deadline has to pass; only the patience, after which the target is asked */
 };
 
@@ -76,7 +78,8 @@ static void set_up(struct fixture *f, const struct row *row)
 	assert_int_equal(loop_init(&f->loop), 0);
 	assert_int_equal(target_load(url, &f->arena, &f->target, &e), 0);
 	f->target.close_trigger = "please close";
-	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .chatty = row->chatty,
+	f->target.contract.max_message = row->max_message;
+	f->env = (struct case_env){.loop = &f->loop, .target = &f->target, .seed = 1, .has_echo = true, .chatty = row->chatty, .too_big = row->too_big,
 				   .timeout_ms = row->silent ? SHORT_MS : LONG_MS,
 				   .patience_ms = row->silent || row->asked ? PATIENCE_MS : LONG_MS};
 	assert_int_equal(dial_resolve("127.0.0.1", f->server.port, &f->env.echo_addresses, &e), 0);
@@ -179,6 +182,7 @@ static void run_rows(const struct row *rows, size_t n)
 #define PASS .verdict = VERDICT_PASS
 #define WARN .verdict = VERDICT_WARN
 #define FAIL .verdict = VERDICT_FAIL
+#define SKIP .verdict = VERDICT_SKIP
 #define INCONCLUSIVE .verdict = VERDICT_INCONCLUSIVE
 #define BROKEN(NAME) (1ull << WATCH_##NAME)
 #define TEXT_HI SEND(TEXT, LIT("hi"))
@@ -283,6 +287,8 @@ static void failing_ends(void **state)
 
 #define CLOSE_WITH(octets, ...) SCRIPT(S_OPEN, S_GET(0x88), S_SAY(octets), ##__VA_ARGS__)
 
+#define OVER_LIMIT SCRIPT(S_OPEN, S_GET(0x82), S_SAY("\x88\x02\x03\xf1"), S_FIN)
+
 static const struct row closing_rows[] = {
 	{.name = "the same", DO(SEND_CLOSE(1003), CLOSES), .script = CLOSE_WITH("\x88\x02\x03\xeb", S_FIN), PASS},
 	{.name = "without a code", DO(SEND_CLOSE_EMPTY, CLOSES), .script = CLOSE_WITH("\x88\x00", S_FIN), PASS},
@@ -303,8 +309,18 @@ static const struct row closing_rows[] = {
 	{.name = "by the target, protocol error", DO(QUIET), .script = SCRIPT(S_OPEN, S_GET(0x89), S_SAY("\x88\x02\x03\xea"), S_FIN), FAIL,
 	 .seen = "Close 1002 (protocol error) though nothing was wrong", .soft = true},
 	{.name = "by the target, no code", DO(QUIET), .script = SCRIPT(S_OPEN, S_GET(0x89), S_SAY("\x88\x00"), S_FIN), FAIL, .seen = "a Close without a code", .soft = true},
-	{.name = "by the target, over its limit", DO(SEND(BINARY, PATTERN(20000)), ECHO), .script = SCRIPT(S_OPEN, S_GET(0x82), S_SAY("\x88\x02\x03\xf1"), S_FIN), INCONCLUSIVE,
-	 .seen = "Close 1009", .note = "max_message", .soft = true},
+	{.name = "by the target, over its limit", DO(SEND(BINARY, PATTERN(20000)), ECHO), .script = SCRIPT(S_OPEN, S_GET(0x82), S_SAY("\x88\x02\x03\xf1"), S_FIN), SKIP,
+	 .seen = "a message of 20000 octets is over a limit of the target: Close 1009", .note = "max_message", .soft = true},
+	{.name = "by the target, over the limit of its contract", DO(SEND(BINARY, PATTERN(20000)), ECHO), .script = OVER_LIMIT, SKIP, .seen = "Close 1009", .soft = true, .max_message = 19999},
+	{.name = "by the target, at the limit of its contract", DO(SEND(BINARY, PATTERN(20000)), ECHO), .script = OVER_LIMIT, FAIL, .seen = "Close 1009", .soft = true, .max_message = 20000},
+	{.name = "by the target, over its limit, when we have said Close", DO(GATHER, SEND(BINARY, PATTERN(20000)), SEND_CLOSE(1000), CLOSES), .script = OVER_LIMIT, SKIP, .seen = "Close 1009",
+	 .note = "max_message", .soft = true},
+	{.name = "by the target, over its limit, where that is asked for", DO(SEND(BINARY, PATTERN(20000), .bad = true), ENDS(FAIL_BASE, .pass = {1009})), .script = OVER_LIMIT, PASS,
+	 .seen = "Close 1009"},
+	{.name = "by the target, RST like others got 1009", DO(SEND(BINARY, PATTERN(20000)), ECHO), .script = SCRIPT(S_OPEN, S_GET(0x82), S_RST), SKIP,
+	 .seen = "others as large got Close 1009", .note = "RST without a Close frame", .soft = true, .too_big = 20000},
+	{.name = "by the target, RST on less than others got 1009", DO(SEND(BINARY, PATTERN(19999)), ECHO), .script = SCRIPT(S_OPEN, S_GET(0x82), S_RST), FAIL,
+	 .seen = "RST without a Close frame", .soft = true, .too_big = 20000},
 	{.name = "by the target, an absurd limit", DO(TEXT_HI, ECHO), .script = SCRIPT(S_OPEN, S_GET(0x81), S_SAY("\x88\x02\x03\xf1"), S_FIN), FAIL, .seen = "Close 1009", .soft = true},
 	{.name = "by the target, FIN", DO(QUIET), .script = SCRIPT(S_OPEN, S_GET(0x89), S_FIN), FAIL, .seen = "FIN without a Close frame though nothing was wrong", .soft = true},
 	{.name = "by the target, RST", DO(QUIET), .script = SCRIPT(S_OPEN, S_GET(0x89), S_RST), FAIL, .seen = "RST without a Close frame though nothing was wrong", .soft = true},
@@ -456,6 +472,20 @@ static void watched_replies(void **state)
 	run_rows(watched_replies_rows, ARRAY_LEN(watched_replies_rows));
 }
 
+/* Octets that the contract must allow; 0: none. */
+static const struct {
+	const struct step *steps;
+	uint64_t octets;
+} sized[] = {
+	{(const struct step[]){SEND(TEXT, PATTERN(1000)), SEND(TEXT, LIT("hi")), {.kind = STEP_END}}, 1000},
+	{(const struct step[]){SEND(TEXT, LIT("a"), .more = true), SEND(CONTINUATION, PATTERN(10), .more = true, .times = 5), SEND(PING, PATTERN(100)),
+			       SEND(CONTINUATION, EMPTY), {.kind = STEP_END}}, 51},
+	{(const struct step[]){MESSAGE(TEXT, PATTERN(70), .fragment = 7), MESSAGE(TEXT, PATTERN(60)), {.kind = STEP_END}}, 70},
+	{(const struct step[]){SEND(TEXT, PATTERN(30), .times = 9), {.kind = STEP_END}}, 30},
+	{(const struct step[]){SEND(TEXT, PATTERN(1000), .bad = true), MESSAGE(TEXT, PATTERN_LIMIT), MESSAGE(TEXT, PATTERN_LIMIT_PLUS_1, .bad = true), {.kind = STEP_END}}, 0},
+	{(const struct step[]){SEND(TEXT, PATTERN(1000), .more = true), {.kind = STEP_END}}, 0},
+};
+
 static void what_is_missing_is_said(void **state)
 {
 	struct fixture f = {0};
@@ -466,6 +496,12 @@ static void what_is_missing_is_said(void **state)
 	assert_non_null(strstr(case_missing(&f.env, &(const struct test_case){.needs = NEED_TLS}), "not wss"));
 	f.env.has_echo = false;
 	assert_non_null(strstr(case_missing(&f.env, &(const struct test_case){.needs = NEED_ECHO}), "no echo path"));
+	for (size_t i = 0; i < ARRAY_LEN(sized); i++)
+		for (uint64_t spare = 0; spare < 2; spare++) {
+			f.target.contract.max_message = sized[i].octets - 1 + spare;
+			const char *why = case_missing(&f.env, &(const struct test_case){.steps = sized[i].steps});
+			assert_true(spare || !sized[i].octets ? why == NULL : why && strstr(why, "max_message"));
+		}
 	tear_down(&f, &row);
 }
 
