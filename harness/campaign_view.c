@@ -9,6 +9,7 @@
 #include "harness/campaign_internal.h"
 #include "harness/cmd.h"
 #include "harness/readiness/items.h"
+#include "harness/run/survival.h"
 #include "harness/scenario/items.h"
 #include "suites/suites.h"
 
@@ -108,6 +109,19 @@ static const char *replay_options(struct campaign *c)
 	return text;
 }
 
+/* The cases that ended the target, or may have: what is run again when its death is. */
+static void blame(struct campaign_view *v, struct result_item *item)
+{
+	const struct runner *r = &v->c->runner;
+	const char **ids = arena_alloc(&v->c->arena, (r->n + 1) * sizeof(*ids));
+	bool proven;
+	if (!ids)
+		return;
+	ids[survival_blamed(r, ids, r->n, &proven)] = NULL;
+	item->cases = ids;
+	item->replay = arena_printf(&v->c->arena, "%s --jobs=%llu", item->replay, (unsigned long long)v->c->o.jobs);
+}
+
 static void take(struct campaign_view *v, struct result_item *item, const struct runner_item *from)
 {
 	bool bad = from->verdict == VERDICT_FAIL || from->verdict == VERDICT_WARN;
@@ -122,6 +136,8 @@ static void take(struct campaign_view *v, struct result_item *item, const struct
 	item->duration_ms = from->finished_us > from->started_us && from->started_us ? (double)(from->finished_us - from->started_us) / 1000 : 0;
 	if (bad || from->verdict == VERDICT_INCONCLUSIVE)
 		item->replay = campaign_view_replay(v, item->id);
+	if (from->c.tc->watch == WATCH_SURVIVAL && v->c->runner.deaths && item->replay)
+		blame(v, item);
 }
 
 const char *campaign_view_replay(struct campaign_view *v, const char *id)

@@ -11,6 +11,22 @@
 
 enum { REPLAY_MAX = 16 << 20 };
 
+/* The case itself, and those that it is about. */
+static int choose(struct campaign *campaign, const struct result_item *item, struct err *e)
+{
+	size_t n = 0;
+	while (item->cases && item->cases[n])
+		n++;
+	const char **ids = arena_alloc(&campaign->arena, (n + 1) * sizeof(*ids));
+	if (!ids)
+		return err_set(e, ENOMEM, "out of memory");
+	ids[0] = item->id;
+	for (size_t i = 0; i < n; i++)
+		ids[i + 1] = item->cases[i];
+	campaign->o.cases = (struct opt_strings){.items = ids, .len = n + 1};
+	return 0;
+}
+
 static int load(struct campaign *campaign, const char *path, const char *id, struct err *e)
 {
 	struct result old;
@@ -24,7 +40,7 @@ static int load(struct campaign *campaign, const char *path, const char *id, str
 		campaign->o.seed_given = true;
 		if (!campaign->o.target)
 			campaign->o.target = old.target_name && strcmp(old.target_name, "reference") == 0 ? "reference" : old.target_url;
-		return 0;
+		return choose(campaign, &old.items[i], e);
 	}
 	const char *names[1024];
 	size_t n = old.n_items < ARRAY_LEN(names) ? old.n_items : ARRAY_LEN(names);
@@ -83,7 +99,6 @@ int cmd_replay(const struct command *c, int argc, char **argv)
 		return cmd_campaign_refuse(c, &campaign, "replay takes a result (a file or its folder) and the id of a case");
 	if (load(&campaign, words.items[0], words.items[1], &e) < 0)
 		return cmd_campaign_refuse(c, &campaign, e.text);
-	campaign.o.cases = (struct opt_strings){.items = &words.items[1], .len = 1};
 	campaign.o.all_transcripts = true;
 	campaign.scratch = true;
 	campaign.on_item = show;

@@ -127,6 +127,8 @@ static const struct test_case watch_cases[] = {
 	WATCHED("survival", SURVIVAL, MUST, "10.7", "6455-10.4-a 6455-10.7-a",
 		"The target lives through the whole run",
 		"All input has to be expected; a target that dies takes every other connection with it. The case "
-		"before the death names the octets that did it.",
-		"Look at the log of the target at the time of the last case, and replay that case alone."),
+		"that ended it names the octets that did it; where many ran side by side and the target did not come "
+		"back, all that were under way are suspects.",
+		"Look at the log of the target at the time of its death. The replay of this case runs those that ended "
+		"the target, or the suspects, again."),
 };

@@ -62,6 +62,7 @@ struct result_item {
 	const char *replay;        /* the one command, or NULL */
 	const struct result_chart *charts; /* of a scenario: what it was like */
 	size_t n_charts;           /* at most RESULT_CHARTS_MAX */
+	const char *const *cases;  /* NULL-terminated, or NULL: those that it is about, which a replay of it runs */
 	double duration_ms;
 };
 

@@ -77,6 +77,8 @@ static void put_item(json_t *o, int *r, const struct result_item *item)
 	put_text(o, r, "fix", item->fix);
 	put_text(o, r, "evidence", item->evidence);
 	put_text(o, r, "replay", item->replay);
+	if (item->cases && *item->cases)
+		put(o, r, "cases", texts(item->cases));
 	put(o, r, "duration_ms", milliseconds(item->duration_ms));
 	if (item->n_charts)
 		put(o, r, "charts", result_charts_to_json(item));

@@ -178,6 +178,7 @@ static void load_item(struct loader *l, const json_t *o, struct result_item *ite
 	item->stale = flag(l, o, "stale");
 	item->requirements = texts(l, o, "requirements");
 	item->autobahn = texts(l, o, "autobahn");
+	item->cases = json_object_get(o, "cases") ? texts(l, o, "cases") : NULL;
 	item->seen = text_or(l, o, "seen", "");
 	item->required = text_or(l, o, "required", "");
 	item->note = text(l, o, "note");

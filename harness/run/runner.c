@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "harness/base/clock.h"
+#include "harness/run/survival.h"
 
 enum {
 	RUNNER_ARENA_MAX = 256 << 20,
@@ -414,7 +415,7 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 	unsigned samples = r->env->watch_samples[w];
 	item->started_us = item->finished_us = clock_now_us();
 	if (w == WATCH_SURVIVAL) {
-		item->seen = r->deaths ? arena_printf(&r->arena, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s")
+		item->seen = r->deaths ? survival_seen(r)
 					: r->stopped ? "it lived, but the run did not come to its end" : "";
 		item->required = keep(r, "a target that no client can take down");
 		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);

@@ -251,6 +251,7 @@ static void test_round_trip(void **state)
 					.replay = "wsquall replay",
 					.charts = charts,
 					.n_charts = ARRAY_LEN(charts),
+					.cases = words,
 					.duration_ms = 1.2345};
 	r.notes = notes;
 	r.target_server = "nginx";

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/run/runner.h"
+#include "harness/run/survival.h"
 #include "harness/run/test_server.h"
 
 #undef ECHO /* termios.h has one */
@@ -257,6 +258,7 @@ static void a_killer_is_found_when_the_target_comes_back(void **state)
 		assert_int_equal(item_of(&f, "test/killer")->verdict, VERDICT_FAIL);
 		assert_true(item_of(&f, "test/killer")->killed);
 		assert_int_equal(item_of(&f, "test/survival")->verdict, VERDICT_FAIL);
+		assert_non_null(strstr(item_of(&f, "test/survival")->seen, " during the run, of test/killer"));
 		assert_null(f.runner.abort_reason);
 		assert_int_equal(f.revived, f.server.deaths);
 		fini(&f);
@@ -298,6 +300,23 @@ static void a_killer_is_named_when_the_target_stays_dead(void **state)
 	fini(&f);
 }
 
+/* It is among those whom survival blames, and its sentence names the first of them and counts the others. */
+static void assert_blames(struct runner *r, const char *id, bool proven)
+{
+	const char *ids[64], *seen = survival_seen(r);
+	char more[64];
+	bool is_proven, among = false;
+	size_t n = survival_blamed(r, ids, ARRAY_LEN(ids), &is_proven);
+	for (size_t i = 0; i < n; i++)
+		among |= strcmp(ids[i], id) == 0;
+	assert_true(among);
+	assert_int_equal(is_proven, proven);
+	assert_non_null(strstr(seen, is_proven ? ", of " : "; under way were "));
+	snprintf(more, sizeof(more), " and %zu more", n - SURVIVAL_NAMED);
+	assert_true(n <= SURVIVAL_NAMED ? strstr(seen, "more") == NULL : strstr(seen, more) != NULL);
+	assert_int_equal(survival_blamed(r, ids, 0, &is_proven), n);
+}
+
 /* Many at once and nobody to ask again: nobody is accused alone, nobody else fails. */
 static void suspects_are_inconclusive_when_the_target_stays_dead(void **state)
 {
@@ -306,11 +325,13 @@ static void suspects_are_inconclusive_when_the_target_stays_dead(void **state)
 	add(&f, &good, 12);
 	add(&f, &killer, 1);
 	add(&f, &good, 12);
+	add(&f, &survival, 1);
 	run(&f, BEHAVES, NULL, LONG_MS, LONG_MS);
 	enum verdict v = item_of(&f, "test/killer")->verdict;
 	assert_true(v == VERDICT_INCONCLUSIVE || v == VERDICT_FAIL);
-	assert_int_equal(count(&f, VERDICT_FAIL), v == VERDICT_FAIL);
+	assert_int_equal(count(&f, VERDICT_FAIL), 1 + (v == VERDICT_FAIL));
 	assert_non_null(f.runner.abort_reason);
+	assert_blames(&f.runner, "test/killer", v == VERDICT_FAIL);
 	fini(&f);
 }
 
