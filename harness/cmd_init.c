@@ -15,7 +15,7 @@ struct init_command {
 	const char *output, *ca;
 	struct opt_map headers;
 	uint64_t timeout_ms;
-	bool force, insecure, help;
+	bool force, insecure, quiet, help;
 };
 
 #define ROW(field_name, field, opt_type, help_text, ...)                                                               \
@@ -34,6 +34,7 @@ const struct opt cmd_init_options[] = {
 	ROW("ca", ca, OPT_STRING, "PEM file with the authorities to trust", .metavar = "FILE"),
 	ROW("insecure", insecure, OPT_FLAG, "do not verify the certificate"),
 	ROW("timeout", timeout_ms, OPT_DURATION, "deadline of one answer", .def = "5s", .min = 1, .max = 600000),
+	ROW("quiet", quiet, OPT_FLAG, "on a terminal, do not show what is looked at", .letter = 'q'),
 	ROW("help", help, OPT_FLAG, "this text", .letter = 'h', .flags = OPT_STOP),
 	{0},
 };
@@ -82,6 +83,8 @@ static int prepare(struct init *in, const struct init_command *o, const char *ur
 	const struct tls_options tls = {.ca_file = o->ca, .insecure = o->insecure, .alpn = "http/1.1"};
 	if (in->target.url.tls && tls_context_new(&tls, &in->tls, e) < 0)
 		return EXIT_USAGE;
+	live_init(&in->live, !o->quiet);
+	init_tell(in, "up %s", in->target.url.host);
 	if (dial_resolve(in->target.url.host, in->target.url.port, &in->addresses, e) < 0)
 		return EXIT_UNREACHABLE;
 	return -1;
@@ -89,6 +92,7 @@ static int prepare(struct init *in, const struct init_command *o, const char *ur
 
 static int look(struct init *in, struct err *e)
 {
+	init_tell(in, "at the handshake of %s", in->target.url.text);
 	int r = init_look_plain(in, e);
 	if (r == -EHOSTUNREACH)
 		return EXIT_UNREACHABLE;
@@ -100,6 +104,7 @@ static int look(struct init *in, struct err *e)
 	if (r < 0)
 		init_look_subprotocols(in);
 	init_look_again(in);
+	init_tell(in, "at what it refuses: paths, origins, extensions");
 	init_look_refusals(in);
 	init_look_http(in);
 	init_look_process(in);
@@ -138,6 +143,7 @@ static int init_run(struct init *in, const struct init_command *o, const char *u
 	int code = prepare(in, o, url, e);
 	if (code < 0)
 		code = look(in, e);
+	live_clear(&in->live);
 	if (code)
 		return code;
 	buf_init(&text, INIT_FILE_MAX);

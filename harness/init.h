@@ -5,6 +5,7 @@
  * comes out that `wsquall certify` takes.
  */
 #include "harness/base/rng.h"
+#include "harness/live.h"
 #include "harness/run/conn.h"
 #include "harness/target/dialect.h"
 #include "harness/target/target.h"
@@ -61,6 +62,7 @@ struct init {
 	const char *ca;                /* as told; NULL: the system's */
 	bool insecure;
 	uint32_t timeout_ms;
+	struct live live;             /* a line that says what is looked at */
 	const char *talk_target;      /* path and query that are answered by 101; NULL: the URL's */
 	const char *talk_subprotocol; /* that it does not go without; NULL: none */
 	struct init_found found;
@@ -116,6 +118,8 @@ void init_look_dialect(struct init *in);
 void init_look_http(struct init *in);
 void init_look_process(struct init *in);
 
+/* What is looked at now, a clause: takes the place of what was there, on a terminal only. */
+void init_tell(struct init *in, const char *what, ...) __attribute__((format(printf, 2, 3)));
 /* What a peer said, as one line that is safe to show; at most INIT_SHOWN_MAX octets of it. In the arena. */
 const char *init_printable(struct init *in, struct span s);
 /* The path of a page. */

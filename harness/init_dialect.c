@@ -109,6 +109,7 @@ void init_look_subprotocols(struct init *in)
 	static const char made_up[] = "wsquall-init-made-up";
 	struct init_found *f = &in->found;
 	struct offers o = {.n = 0};
+	init_tell(in, "for subprotocols that it takes");
 	const char *took = offer(in, made_up);
 	f->any_subprotocol = took && strcmp(took, made_up) == 0;
 	if (f->any_subprotocol)
@@ -304,6 +305,7 @@ void init_look_dialect(struct init *in)
 		if (dialect_load(name, NULL, &in->arena, &d, NULL) < 0)
 			continue;
 		const char *target = NULL;
+		init_tell(in, "whether it speaks the dialect %s", d->name);
 		enum proof p = attempt(in, d, &target);
 		if (p <= best)
 			continue;

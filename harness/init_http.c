@@ -105,6 +105,7 @@ void init_look_http(struct init *in)
 					  .tls = in->tls,
 					  .deadline_ms = in->timeout_ms,
 					  .body_max = INIT_PAGE_MAX};
+		init_tell(in, "for its page %s", paths[page]);
 		if (http_ask_new(&in->loop, &q, on_page, &a, &a.ask) == 0)
 			loop_run(&in->loop);
 	}

@@ -207,6 +207,7 @@ static void look_for_echo(struct init *in)
 {
 	struct init_visit v = {.target = "/echo"};
 	struct talk t = {.stage = ASKED_PONG};
+	init_tell(in, "for an echo at %s", v.target);
 	talk_run(in, &v, &t);
 	in->found.echo = v.status == 101 && t.echo;
 	if (in->found.echo)
@@ -262,6 +263,7 @@ void init_look_again(struct init *in)
 		in->talk_subprotocol = in->found.subprotocols[0];
 	if (!in->talk_subprotocol && !in->talk_target)
 		return;
+	init_tell(in, "at the handshake once more, as it wants it");
 	init_look_plain(in, NULL);
 	in->found.early_close = early;
 }

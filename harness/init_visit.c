@@ -1,4 +1,5 @@
 /* A connection of `wsquall init`: a proper handshake, then whatever its owner wants to see. */
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "harness/base/clock.h"
@@ -6,6 +7,21 @@
 #include "harness/run/approach.h"
 
 enum { VISIT_ARENA_MAX = 8 << 20 };
+
+void init_tell(struct init *in, const char *what, ...)
+{
+	struct buf line CLEANUP(buf_fini) = {0};
+	va_list ap;
+	if (!in->live.on)
+		return;
+	buf_init(&line, LIVE_TEXT_MAX);
+	buf_printf(&line, "  looking ");
+	va_start(ap, what);
+	buf_vprintf(&line, what, ap);
+	va_end(ap);
+	buf_printf(&line, " ...\n");
+	live_draw(&in->live, buf_span(&line));
+}
 
 void init_visit_end(struct init_visit *v)
 {
