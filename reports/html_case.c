@@ -84,7 +84,7 @@ static void facts(struct html *h, const struct result_item *item)
 	entry(h, "Why it matters", item->explain);
 	entry(h, "How to fix it", item->fix);
 	if (item->expected || item->stale)
-		entry(h, "In the baseline", item->known ? item->known : "listed without a reason");
+		entry(h, "Known deviation", item->known ? item->known : "without a reason");
 	id_list(h, "Requirements", item->requirements);
 	id_list(h, "Autobahn cases", item->autobahn);
 	html_put(h, "</dl>\n");

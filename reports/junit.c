@@ -1,7 +1,7 @@
 /*
  * JUnit XML. Its readers know three ways of not passing and people act on them differently, so they are kept apart:
- * failure is a verdict against the target (and a stale baseline entry, which also fails the run), error is a case
- * without a verdict, skipped a capability that the target lacks. Warnings and expected deviations pass, with
+ * failure is a verdict against the target (and a known deviation gone, which also fails the run), error is a case
+ * without a verdict, skipped a capability that the target lacks. Warnings and known deviations pass, with
  * system-out. libxml2 does the escaping; characters that XML 1.0 cannot carry are spelt out before.
  */
 #include <libxml/xmlwriter.h>
@@ -93,7 +93,7 @@ static void details(struct junit *j, const struct result_item *item)
 	}
 	line(&b, "note", item->note);
 	if (c == REPORT_CLASS_EXPECTED)
-		line(&b, "expected", item->known ? item->known : "listed in the baseline");
+		line(&b, "expected", item->known ? item->known : "a known deviation");
 	line(&b, "why", item->explain);
 	line(&b, "fix", item->fix);
 	line(&b, "replay", item->replay);

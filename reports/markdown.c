@@ -111,11 +111,11 @@ static const struct md_section {
 	void (*row)(struct md *m, const struct result_item *item);
 } sections[] = {
 	{REPORT_CLASS_FAIL, false, "| case | seen | required | rule | fix |", "|---|---|---|---|---|", failure_row},
-	{REPORT_CLASS_STALE, false, "| case | seen | the baseline says |", "|---|---|---|", known_row},
+	{REPORT_CLASS_STALE, false, "| case | seen | the reason why it is known |", "|---|---|---|", known_row},
 	{REPORT_CLASS_ERROR, false, "| case | what happened |", "|---|---|", short_row},
 	{REPORT_CLASS_INCONCLUSIVE, false, "| case | what happened |", "|---|---|", short_row},
 	{REPORT_CLASS_WARN, true, "| case | seen | required | rule | fix |", "|---|---|---|---|---|", failure_row},
-	{REPORT_CLASS_EXPECTED, true, "| case | seen | the baseline says |", "|---|---|---|", known_row},
+	{REPORT_CLASS_EXPECTED, true, "| case | seen | the reason why it is known |", "|---|---|---|", known_row},
 	{REPORT_CLASS_SKIP, true, "| case | why |", "|---|---|", short_row},
 };
 

@@ -57,12 +57,12 @@ int report_text_item_line(const struct result *r, const struct result_item *item
 
 /* CLASS(NAME, label, title, about): what a case means to a reader, most urgent first. */
 #define REPORT_CLASSES(C) \
-	C(FAIL, "fail", "Failures", "broke what is required, and the baseline does not list it") \
-	C(STALE, "stale", "Stale baseline entries", "passes now although the baseline lists it: take the entry out") \
+	C(FAIL, "fail", "Failures", "broke what is required, and is no known deviation") \
+	C(STALE, "stale", "Known deviations that are gone", "a known deviation that passes: take it out of the target file") \
 	C(ERROR, "error", "Errors", "our own trouble: says nothing about the target") \
 	C(INCONCLUSIVE, "inconclusive", "Inconclusive", "could not be decided") \
 	C(WARN, "warn", "Warnings", "a SHOULD was not met, or a milder reading was needed") \
-	C(EXPECTED, "expected", "Expected deviations", "fails or warns as the baseline lists it") \
+	C(EXPECTED, "expected", "Known deviations", "fails or warns, and the target file accepts it") \
 	C(SKIP, "skip", "Skipped", "the target lacks what the case needs") \
 	C(PASS, "pass", "Passed", "did what is required")
 
@@ -97,7 +97,7 @@ bool report_group_has(const struct report_group *g, const struct result_item *it
 
 /* What n of its items are called: cases, or checks where some are something else. */
 const char *report_noun(const struct result *r, size_t n);
-/* "512 cases: 480 passed, 10 warned, 5 failed, 2 expected deviations, 14 skipped": zeros left out, the rest adds up. */
+/* "512 cases: 480 passed, 10 warned, 5 failed, 2 known deviations, 14 skipped": zeros left out, the rest adds up. */
 int report_counts_line(struct buf *out, const struct result *r);
 /* "312 ms", "1.83 s", "2 min 5 s" */
 int report_duration(struct buf *out, double ms);

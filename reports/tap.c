@@ -62,7 +62,7 @@ static void diagnostics(struct tap *t, const struct result *r, const struct resu
 	entry(t, "seen", item->seen);
 	entry(t, "required", item->required);
 	entry(t, "note", item->note);
-	entry(t, "expected", item->expected ? item->known ? item->known : "listed in the baseline" : NULL);
+	entry(t, "expected", item->expected ? item->known ? item->known : "a known deviation" : NULL);
 	entry(t, "stale", item->stale ? report_class_about(REPORT_CLASS_STALE) : NULL);
 	if (c != REPORT_CLASS_PASS)
 		entry(t, "fix", item->fix);
@@ -89,7 +89,7 @@ static void test_line(struct tap *t, const struct result *r, const struct result
 		describe(t, item->seen);
 	} else if (expected_fail) {
 		put(t, " # TODO expected: ");
-		describe(t, item->known ? item->known : "listed in the baseline");
+		describe(t, item->known ? item->known : "a known deviation");
 	}
 	put(t, "\n");
 	diagnostics(t, r, item);

@@ -65,11 +65,11 @@ static void test_item_line(void **state)
 		{VERDICT_FAIL, false, false, 56, false, "FAIL  ping/payload-126  Close 1000 (required: fail 1002)"},
 		{VERDICT_FAIL, false, false, 40, false, "FAIL  ping/payload-126  Close 1000 (r..."},
 		{VERDICT_FAIL, true, false, 0, false,
-		 "fail  ping/payload-126  Close 1000 (required: fail 1002); expected: bug 7"},
+		 "fail  ping/payload-126  Close 1000 (required: fail 1002); known: bug 7"},
 		{VERDICT_WARN, true, false, 0, false,
-		 "warn  ping/payload-126  Close 1000 (required: fail 1002); expected: bug 7"},
+		 "warn  ping/payload-126  Close 1000 (required: fail 1002); known: bug 7"},
 		{VERDICT_PASS, false, true, 0, false,
-		 "STALE ping/payload-126  Close 1000 (required: fail 1002); passes, but the baseline lists it"},
+		 "STALE ping/payload-126  Close 1000 (required: fail 1002); a known deviation that passes"},
 		{VERDICT_PASS, false, false, 0, false, "pass  ping/payload-126  Close 1000"},
 		{VERDICT_PASS, false, false, 0, true, "\x1b[32mpass\x1b[0m  ping/payload-126  Close 1000"},
 		{VERDICT_SKIP, false, false, 0, false, "skip  ping/payload-126  Close 1000"},
@@ -95,8 +95,8 @@ static void test_text_fits_and_adds_up(void **state)
 		render(f, "text", &o);
 		const char *text = buf_cstr(&f->out);
 		assert_null(strchr(text, '\x1b'));
-		assert_non_null(strstr(text, "\nFAIL  20 cases: 8 passed, 2 warned, 2 failed, 2 expected deviations, 1 "
-					     "stale baseline entry, "
+		assert_non_null(strstr(text, "\nFAIL  20 cases: 8 passed, 2 warned, 2 failed, 2 known deviations, 1 "
+					     "known deviation gone, "
 					     "1 inconclusive, 3 skipped, 1 error in 1.83 s\n"));
 		assert_int_equal(text[f->out.len - 1], '\n');
 		/* commands and paths are never wrapped, nor is the last line */
@@ -146,7 +146,7 @@ static void test_junit_is_read_back(void **state)
 	} rows[] = {
 		{"//testcase", 20},
 		{"//testcase[@name and starts-with(@classname, 'wsquall.conformance.') and @time]", 20},
-		{"//failure", 3}, /* two fails and the stale entry */
+		{"//failure", 3}, /* two fails and the known deviation that is gone */
 		{"//failure[@type='stale']", 1},
 		{"//error", 2}, /* inconclusive, error */
 		{"//skipped[@message]", 3},

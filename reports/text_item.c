@@ -37,9 +37,9 @@ int text_item_sentence(struct buf *b, enum report_class c, const struct result_i
 	if (item->note)
 		part(&t, "; ", "", item->note, "");
 	if (c == REPORT_CLASS_EXPECTED)
-		part(&t, "; ", "expected: ", item->known ? item->known : "listed in the baseline", "");
+		part(&t, "; ", "known: ", item->known ? item->known : "without a reason", "");
 	if (c == REPORT_CLASS_STALE)
-		part(&t, "; ", "passes, but the baseline lists it", "", "");
+		part(&t, "; ", "a known deviation that passes", "", "");
 	return t.status;
 }
 

@@ -14,7 +14,7 @@
 		.requirements = "6455-9.1-a", \
 		.explain = "RFC 6455 9.1 lets nobody pass over a malformed value: `the recipient must immediately " \
 			"fail the connection`. That is graded for servers without any extension too; list this case " \
-			"in the baseline if yours does not read the field on purpose.", \
+			"as `known` in the target file if yours does not read the field on purpose.", \
 		.fix = "Parse Sec-WebSocket-Extensions by the grammar of RFC 6455 9.1 even when no extension is " \
 			"supported, and answer 400.", \
 		STEPS(SET("Sec-WebSocket-Extensions", TEXT), HTTP(.pass = {400}, .client_error = GRADE_NOTE, \

@@ -1,5 +1,5 @@
 /*
- * The verdict on a whole run. Gate and grade are two questions: the gate is the user's policy (baseline, strict) and
+ * The verdict on a whole run. Gate and grade are two questions: the gate is the user's policy (known deviations, strict) and
  * makes the exit code; the grade is what the target did, whatever the policy. Both are kept here, in tables, so that no
  * report can have its own opinion.
  */
@@ -184,9 +184,9 @@ static void gate(struct result *r, const struct tally *t, const char *fail_on)
 	if (r->abort_reason)
 		decide(r, "aborted", fails ? 1 : 69, "the run did not come to its end");
 	else if (t->new_fails)
-		decide(r, "fail", 1, "a case failed that the baseline does not list");
+		decide(r, "fail", 1, "a case failed that is no known deviation");
 	else if (r->stale)
-		decide(r, "fail", 1, "the baseline lists a case that passes now");
+		decide(r, "fail", 1, "a known deviation is gone: take it out of the target file");
 	else if (fails)
 		decide(r, "fail", 1, "warnings count as failures in this run");
 	else if (r->counts[VERDICT_ERROR])
@@ -227,5 +227,5 @@ void result_grade(struct result *r, bool strict, const char *fail_on)
 	grade(r, &t);
 	gate(r, &t, fail_on);
 	if (r->exit_code == 0 && r->counts[VERDICT_FAIL])
-		r->why = "every failure is one that the baseline lists";
+		r->why = "every failure is a known deviation";
 }

@@ -48,9 +48,9 @@ struct result_item {
 	const char *id, *title, *suite, *group;
 	const char *kind;          /* "case", "check", "scenario" */
 	enum verdict verdict;
-	bool expected;             /* a fail or warn that the baseline lists: not counted against the target */
-	const char *known;         /* the baseline's reason, or NULL */
-	bool stale;                /* the baseline lists it but it passed: fails the run */
+	bool expected;             /* a fail or warn that is a known deviation: not counted against the target */
+	const char *known;         /* the reason that the target file gives for it, or NULL */
+	bool stale;                /* a known deviation that passed: fails the run */
 	const char *level;         /* "MUST", "SHOULD", "INFO" */
 	const char *rfc;           /* "6455 5.5" or NULL */
 	const char *const *requirements; /* NULL-terminated, never NULL */
@@ -102,9 +102,9 @@ struct result {
  * abort_reason. Allocates nothing.
  *
  * The gate (verdict, exit code), the first line that applies:
- *	abort_reason            "aborted"       1 with an unexpected fail (or stale entry), else 69
+ *	abort_reason            "aborted"       1 with an unexpected fail (or a known deviation gone), else 69
  *	an unexpected fail      "fail"          1
- *	a stale baseline entry  "fail"          1
+ *	a known deviation gone  "fail"          1
  *	an unexpected warn      "fail"          1      only when strict, or fail_on names "warn"
  *	an error                "inconclusive"  2
  *	an inconclusive case    "inconclusive"  2      only when fail_on names "inconclusive"
@@ -112,7 +112,7 @@ struct result {
  *	otherwise               "pass"          0
  * fail_on: NULL, or words separated by commas.
  *
- * The grade looks only at what was seen: the baseline changes the gate, not the truth, so expected fails count here
+ * The grade looks only at what was seen: what is known changes the gate, not the truth, so expected fails count here
  * like any other. score = sum of weight * credit / sum of weight, rounded down. Weight: MUST 3, SHOULD 1, INFO 0.
  * Credit: pass 100, warn 50, fail 0; other verdicts do not enter. Letter: A from 95, B from 85, C from 70, D from 50,
  * else F; then the caps, a table in result.c.

@@ -135,7 +135,7 @@ static void test_grade(void **state)
 		{"p99w", NULL, 'A', 99, 0, 0},        /* (99*3 + 0.5) / 298 = 99.8 */
 		{"w2", NULL, 'D', 50, 0, 0},
 		{"p99f", NULL, 'B', 99, 1, 'B'},      /* one MUST */
-		{"p99x", NULL, 'B', 99, 1, 'B'},      /* the baseline does not change the truth */
+		{"p99x", NULL, 'B', 99, 1, 'B'},      /* what is known does not change the truth */
 		{"p99u", NULL, 'C', 99, 2, 'C'},
 		{"p99m", NULL, 'C', 99, 2, 'C'},
 		{"p99o", NULL, 'A', 99, 0, 0},        /* SHOULD, and only the name looks like the group */

@@ -36,7 +36,7 @@ static const struct opt tls_table[] = {
 
 static const struct opt known_table[] = {
 	ROW(target_known, "case", id, OPT_STRING, "id of the case", .flags = OPT_REQUIRED),
-	ROW(target_known, "flaky", flaky, OPT_FLAG, "it does not happen every time: that it passes is no stale entry"),
+	ROW(target_known, "flaky", flaky, OPT_FLAG, "it does not happen every time: that it passes does not mean that it is gone"),
 	ROW(target_known, "reason", reason, OPT_STRING, "why this deviation is accepted", .flags = OPT_REQUIRED),
 	{0},
 };
