@@ -25,7 +25,7 @@ struct command {
 #include "harness/commands.def"
 #undef COMMAND
 
-extern const struct opt campaign_options_table[], cmd_list_options[], cmd_explain_options[], cmd_report_options[],
+extern const struct opt campaign_options_table[], cmd_list_options[], cmd_explain_options[], cmd_show_options[], cmd_report_options[],
 	cmd_doctor_options[], cmd_inject_options[], cmd_init_options[], config_command_table[];
 
 extern const struct command commands[];

@@ -1,4 +1,4 @@
-/* wsquall explain: everything known about one case, requirement, Autobahn case or fault. */
+/* wsquall explain: everything known about one case, requirement, Autobahn case or fault; a scenario or dialect itself. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +7,7 @@
 #include "harness/cmd.h"
 #include "harness/readiness/items.h"
 #include "harness/scenario/scenario.h"
+#include "harness/target/dialect.h"
 #include "suites/suites.h"
 
 struct explain_command {
@@ -150,20 +151,40 @@ static bool explain_scenario(struct buf *b, const char *id)
 	return false;
 }
 
-static bool explain(struct buf *b, const char *id)
+/* A dialect as well. */
+static bool explain_dialect(struct buf *b, const char *id)
+{
+	const char *name;
+	for (size_t i = 0; (name = dialect_builtin_name(i)); i++)
+		if (strcmp(name, id) == 0)
+			return buf_append_span(b, span_str(dialect_builtin_text(i))) == 0;
+	return false;
+}
+
+/* One name may be a fault's and a scenario's. */
+static bool explain_named(struct buf *b, const char *id)
 {
 	const struct fault *f = fault_find(id);
+	if (f)
+		explain_fault(b, f);
+	size_t len = b->len;
+	if (f)
+		buf_printf(b, "\nThe scenario:\n");
+	bool scenario = explain_scenario(b, id);
+	if (f && !scenario)
+		b->len = len;
+	return f || scenario || explain_dialect(b, id);
+}
+
+static bool explain(struct buf *b, const char *id)
+{
 	const struct check_row *check = check_row_find(id);
 	if (check) {
 		explain_check(b, check);
 		return true;
 	}
-	if (explain_scenario(b, id))
+	if (explain_named(b, id))
 		return true;
-	if (f) {
-		explain_fault(b, f);
-		return true;
-	}
 	const struct test_case *tc = suite_find_case(id);
 	const struct requirement *q = suite_find_requirement(id);
 	if (tc) {
@@ -204,6 +225,8 @@ static int unknown(const struct command *c, const char *id)
 		names[n++] = check_rows[i].id;
 	for (size_t i = 0; i < scenario_builtins_len && n < NAMES_MAX; i++)
 		names[n++] = scenario_builtins[i].name;
+	for (size_t i = 0; dialect_builtin_name(i) && n < NAMES_MAX; i++)
+		names[n++] = dialect_builtin_name(i);
 	const char *near = near_word(id, names, n);
 	err_set(&e, EINVAL, "nothing is called '%.80s'%s%s%s", id, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "");
 	return cmd_usage_error(c, &e);
@@ -218,7 +241,7 @@ int cmd_explain(const struct command *c, int argc, char **argv)
 	arena_init(&a, 1 << 20);
 	buf_init(&b, 1 << 20);
 	int code = cmd_parse(c, argc, argv, &o, &o.help, &a, 1,
-			     "explain takes one id, of a case, a check, a scenario, a requirement (6455-5.5-a), an Autobahn case (7.9.1) or a fault", &words);
+			     "explain takes one id, of a case, a check, a scenario, a dialect, a requirement (6455-5.5-a), an Autobahn case (7.9.1) or a fault", &words);
 	if (code < 0)
 		code = explain(&b, words.items[0]) ? cmd_print(&b) : unknown(c, words.items[0]);
 	buf_fini(&b);
