@@ -13,7 +13,7 @@ uint64_t rng_fresh_seed(void)
 	return clock_now_us() * 2654435761u % 1000000007u;
 }
 
-static uint64_t splitmix64(uint64_t *state)
+uint64_t rng_splitmix64(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;
 	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -30,7 +30,7 @@ void rng_init(struct rng *r, uint64_t seed, const char *name)
 {
 	uint64_t state = seed ^ rotl(hash_fnv1a(span_str(name)), 31);
 	for (int i = 0; i < 4; i++)
-		r->s[i] = splitmix64(&state);
+		r->s[i] = rng_splitmix64(&state);
 }
 
 uint64_t rng_u64(struct rng *r)

@@ -18,3 +18,5 @@ uint64_t rng_u64(struct rng *r);
 /* Uniform in [0, n); n > 0. */
 uint64_t rng_below(struct rng *r, uint64_t n);
 void rng_fill(struct rng *r, void *p, size_t len);
+/* The next number of a stream whose whole state is one number, for what is made again from a few: any state will do. */
+uint64_t rng_splitmix64(uint64_t *state);

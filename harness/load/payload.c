@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { CRC_DIGITS = 8, MARK_LEN = 5 };
+#include "harness/base/err.h"
+#include "harness/base/rng.h"
+
+enum { CRC_DIGITS = 8, MARK_LEN = 5, TRICKY_EVERY = 64 };
 static const char mark[MARK_LEN + 1] = "wsq1.";
 
 /* CRC-32C (RFC 3720 12.1, appendix B.4), reflected, without the inversions ----------------------------------------- */
@@ -62,19 +65,69 @@ uint32_t payload_crc32c_plain(struct span s)
 
 /* Writing ---------------------------------------------------------------------------------------------------------- */
 
-/* Six random bits an octet: what is left to a compressor is a quarter. The same message has the same padding. */
-static void pad(uint8_t *to, size_t len, const struct payload *p)
+/* One of each kind that carelessness breaks: quoting, markup, and UTF-8 of every length; U+2028 ends a line to some. */
+static const struct {
+	uint8_t len;
+	char octets[5];
+} tricky[] = {
+	{1, "\""}, {1, "\\"}, {1, "/"}, {1, "<"}, {1, "&"}, {1, " "}, {2, "\u00e9"}, {3, "\u20ac"}, {3, "\u2028"}, {4, "\U0001f600"},
+};
+
+/* The same message has the same padding. */
+static uint64_t noise_of(const struct payload *p)
+{
+	return (p->index * 0x9e3779b97f4a7c15u) ^ ((uint64_t)p->publisher << 32 | p->channel) ^ p->run;
+}
+
+/* Six random bits an octet: what is left to a compressor is a quarter. */
+static void pad_letters(uint8_t *to, size_t len, uint64_t *noise)
 {
 	static const char digits[65] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint64_t x = (p->index * 0x9e3779b97f4a7c15u) ^ ((uint64_t)p->publisher << 32 | p->channel) ^ p->run, bits = 0;
+	uint64_t bits = 0;
 	for (size_t i = 0; i < len; i++, bits >>= 6) {
-		if (i % 10 == 0) { /* splitmix64 */
-			bits = x += 0x9e3779b97f4a7c15u;
-			bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9u;
-			bits = (bits ^ bits >> 27) * 0x94d049bb133111ebu;
-			bits ^= bits >> 31;
-		}
+		if (i % 10 == 0)
+			bits = rng_splitmix64(noise);
 		to[i] = (uint8_t)digits[bits & 63];
+	}
+}
+
+static size_t put_tricky(uint8_t *to, size_t room, size_t which)
+{
+	size_t len = tricky[which].len;
+	if (len > room)
+		return 0;
+	memcpy(to, tricky[which].octets, len);
+	return len;
+}
+
+/* One of each first, in a drawn order, as far as there is room. Returns how many octets. */
+static size_t pad_all_tricky(uint8_t *to, size_t room, uint64_t *noise)
+{
+	uint64_t drawn = rng_splitmix64(noise);
+	uint8_t order[ARRAY_LEN(tricky)];
+	size_t n = 0;
+	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+		size_t j = drawn % (i + 1);
+		drawn /= i + 1;
+		order[i] = order[j];
+		order[j] = (uint8_t)i;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(order); i++)
+		n += put_tricky(to + n, room - n, order[i]);
+	return n;
+}
+
+/* All that is tricky, then letters, with something tricky at a drawn place in every 64 octets of them. */
+static void pad(uint8_t *to, size_t len, const struct payload *p)
+{
+	uint64_t noise = noise_of(p);
+	size_t at = pad_all_tricky(to, len, &noise);
+	pad_letters(to + at, len - at, &noise);
+	for (; len - at >= TRICKY_EVERY; at += TRICKY_EVERY) {
+		uint64_t drawn = rng_splitmix64(&noise);
+		size_t which = drawn % ARRAY_LEN(tricky);
+		size_t place = (drawn >> 32) % (TRICKY_EVERY - tricky[which].len + 1);
+		put_tricky(to + at + place, TRICKY_EVERY - place, which);
 	}
 }
 
