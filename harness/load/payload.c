@@ -70,7 +70,8 @@ static const struct {
 	uint8_t len;
 	char octets[5];
 } tricky[] = {
-	{1, "\""}, {1, "\\"}, {1, "/"}, {1, "<"}, {1, "&"}, {1, " "}, {2, "\u00e9"}, {3, "\u20ac"}, {3, "\u2028"}, {4, "\U0001f600"},
+	{1, "\""}, {1, "\\"}, {1, "/"}, {1, "<"}, {1, "&"}, {1, " "},
+	{2, "\u00e9"}, {3, "\u20ac"}, {3, "\u2028"}, {4, "\U0001f600"},
 };
 
 /* The same message has the same padding. */
@@ -151,6 +152,28 @@ int payload_write(struct buf *b, const struct payload *p, uint64_t size)
 	memcpy(b->p + start + head_len + padding + 1, tail, CRC_DIGITS);
 	b->len = start + head_len + padding + tail_len;
 	return 0;
+}
+
+/* Sizes ------------------------------------------------------------------------------------------------------------ */
+
+struct payload_sizes payload_sizes(uint64_t size, double vary, uint64_t max_message)
+{
+	struct payload_sizes s = {.least = size - (uint64_t)((double)size * vary), .most = size, .large = size};
+	uint64_t max = max_message ? max_message / 2 : PAYLOAD_LARGE_UNTOLD;
+	if (max > PAYLOAD_LARGE_MAX)
+		max = PAYLOAD_LARGE_MAX;
+	if (vary > 0 && size < max)
+		s.large = size < max / PAYLOAD_LARGE_TIMES ? size * PAYLOAD_LARGE_TIMES : max;
+	return s;
+}
+
+uint64_t payload_size(const struct payload_sizes *s, const struct payload *p)
+{
+	uint64_t noise = ~noise_of(p);
+	/* Each publisher and channel begins elsewhere, so that large ones do not come all at once. */
+	if ((p->index + 5ull * p->publisher + 11ull * p->channel) % PAYLOAD_LARGE_EVERY == 0)
+		return s->large;
+	return s->least + rng_splitmix64(&noise) % (s->most - s->least + 1);
 }
 
 /* Reading ---------------------------------------------------------------------------------------------------------- */

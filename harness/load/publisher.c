@@ -209,7 +209,7 @@ static int transmit(struct publisher *p, uint64_t op)
 	char key[64];
 	snprintf(key, sizeof(key), "%08" PRIx32 "-%u-%" PRIu64, w->run, p->client->number, op);
 	w->message.len = 0;
-	int r = payload_write(&w->message, &data, w->options.payload);
+	int r = payload_write(&w->message, &data, payload_size(&w->sizes, &data));
 	if (r < 0)
 		return r;
 	p->repairing += m->tries == 1;

@@ -74,7 +74,7 @@ static void the_form_is_the_documented_one(void **state)
 		assert_in_range(b.p[i], 0x21, 0x7e);
 }
 
-/* What JSON makes of it: in a string; in a string of JSON in a string; as Python's json.dumps and Go's json.Marshal do. */
+/* What JSON makes of it; in a string of JSON; by who escapes as Python's json.dumps and Go's json.Marshal together. */
 static size_t escaped_len(struct span s, int times, bool most)
 {
 	size_t len = s.len;
@@ -133,6 +133,50 @@ static void every_size_of_every_message_is_exact(void **state)
 		assert_false(span_eq(buf_span(&b), buf_span(&before)));
 		before.len = 0;
 		assert_int_equal(buf_append_span(&before, buf_span(&b)), 0);
+	}
+}
+
+static void sizes_vary_and_their_mean_is_what_was_asked_for(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t size;
+		double vary;
+		uint64_t max_message, least, large;
+		bool mean;             /* it is about the size */
+	} rows[] = {
+		{200, 0.5, 1 << 20, 100, 1600, true},
+		{200, 0.5, 0, 100, 1600, true},
+		{200, 0.5, 2000, 100, 1000, false},
+		{200, 0.5, 300, 100, 200, false},
+		{2000, 0.5, 0, 1000, PAYLOAD_LARGE_UNTOLD, false},
+		{20000, 0.5, 0, 10000, 20000, false},
+		{128 << 10, 0.5, 2 << 20, 64 << 10, 1 << 20, true},
+		{4 << 20, 0.5, UINT64_MAX, 2 << 20, PAYLOAD_LARGE_MAX, false},
+		{16 << 20, 0.5, UINT64_MAX, 8 << 20, 16 << 20, false},
+		{200, 0.1, 1 << 20, 180, 1600, false},
+		{200, 1, 1 << 20, 0, 1600, false},
+		{200, 0, 1 << 20, 200, 200, true},
+		{0, 0.5, 1 << 20, 0, 0, true},
+	};
+	enum { MESSAGES = 50 * PAYLOAD_LARGE_EVERY };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct payload_sizes s = payload_sizes(rows[i].size, rows[i].vary, rows[i].max_message);
+		uint64_t sum = 0, n_large = 0, quarter = rows[i].least + (rows[i].size - rows[i].least) / 4, small = 0;
+		for (uint64_t index = 1; index <= MESSAGES; index++) {
+			struct payload p = {7, 1, 1, index, 5}, again = {7, 1, 1, index, 6};
+			uint64_t size = payload_size(&s, &p);
+			assert_true(size == payload_size(&s, &again));
+			assert_true((size >= rows[i].least && size <= rows[i].size) || size == rows[i].large);
+			sum += size;
+			n_large += size > rows[i].size;
+			small += size <= quarter;
+		}
+		assert_int_equal(n_large, rows[i].large > rows[i].size ? MESSAGES / PAYLOAD_LARGE_EVERY : 0);
+		if (rows[i].least < rows[i].size)
+			assert_in_range(small, MESSAGES / 5, MESSAGES * 3 / 10);
+		if (rows[i].mean)
+			assert_in_range(sum, MESSAGES * rows[i].size * 95 / 100, MESSAGES * rows[i].size * 105 / 100);
 	}
 }
 
@@ -240,6 +284,7 @@ int main(void)
 		cmocka_unit_test(the_form_is_the_documented_one),
 		cmocka_unit_test(the_padding_has_what_is_broken_easily),
 		cmocka_unit_test(every_size_of_every_message_is_exact),
+		cmocka_unit_test(sizes_vary_and_their_mean_is_what_was_asked_for),
 		cmocka_unit_test(damaged_text_is_noticed),
 		cmocka_unit_test(any_change_is_noticed),
 		cmocka_unit_test(what_is_not_ours_is_foreign),

@@ -56,6 +56,9 @@ void rig_init(struct rig *r, const char *dialect)
 					 .owner = r, .seed = 7, .ways = r->ways, .id_header = "X-Wsquall-Conn"};
 	if (dialect_load(dialect, NULL, &r->arena, &r->site.dialect, &e) < 0)
 		fail_msg("%s", e.text);
+	r->contract = r->site.dialect->contract;
+	r->contract.max_message = 2048;
+	r->site.contract = &r->contract;
 }
 
 /* "key=value key=value", of a table; keys with "part." in front only when there is a part. */
@@ -117,7 +120,7 @@ void rig_way(struct rig *r, size_t i, uint16_t port)
 
 void rig_server(struct rig *r, size_t i, const char *const *args, uint16_t port)
 {
-	static const char *const none[] = {"--rate-messages", "0", "--limit-handshakes", "0", NULL};
+	static const char *const none[] = {"--rate-messages", "0", "--limit-handshakes", "0", "--message-max", "2KiB", NULL};
 	char path[512];
 	struct err e;
 	process_beside_us("../../wsquall-server", path, sizeof(path)); /* the build's top folder */

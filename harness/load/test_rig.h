@@ -20,6 +20,7 @@ struct rig {
 	struct dial_addresses addresses[RIG_SERVERS];
 	struct workload_way ways[RIG_SERVERS];
 	struct workload_site site;
+	struct contract contract;  /* the dialect's, with the limit that rig_server sets */
 	struct workload_options options;
 	struct workload *workload;
 	uint64_t from_us;

@@ -22,7 +22,7 @@ static void peace(void **state)
 	struct rig r;
 	rig_init(&r, "wsquall");
 	rig_options(&r, "subscribers=7 publishers=3 channels=3 quiet_channels=1 channels_each=2");
-	rig_options(&r, "rate=300/s open_rate=0/s payload=200B");
+	rig_options(&r, "rate=300/s open_rate=0/s payload=800B");
 	rig_server(&r, 0, NULL, 0);
 	rig_open(&r);
 	assert_true(rig_run(&r, rig_up));

@@ -82,6 +82,7 @@ static int make(struct workload *w)
 	struct rng rng;
 	rng_init(&rng, w->site.seed, "workload");
 	w->run = (uint32_t)rng_u64(&rng);
+	w->sizes = payload_sizes(o->payload, o->vary, w->contract.max_message);
 	buf_init(&w->frame, WORKLOAD_SCRATCH_MAX);
 	buf_init(&w->message, WORKLOAD_SCRATCH_MAX);
 	w->n_published = (uint32_t)o->channels;

@@ -26,7 +26,8 @@ struct workload_options {
 	uint64_t channels, quiet_channels;
 	uint64_t channels_each;        /* channels of one subscriber; client i begins at channel i */
 	double rate;                   /* publishes a second, over all publishers */
-	uint64_t payload;              /* octets of one message's data */
+	uint64_t payload;              /* octets of one message's data, as payload_sizes() has it */
+	double vary;                   /* 0 to 1: and by how much it differs */
 	double open_rate;              /* connections a second while the workload comes up */
 	bool keyed;                    /* publishes carry a key and are repeated after an unknown outcome */
 	uint64_t ping_ms;              /* an idle client pings this often to notice a dead path; 0: never */

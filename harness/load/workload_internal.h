@@ -25,6 +25,7 @@ struct workload {
 	struct workload_options options;
 	struct contract contract;
 	uint32_t run;                  /* of payloads */
+	struct payload_sizes sizes;
 	uint32_t n_clients;
 	struct client *clients;        /* number 1 is clients[0] */
 	struct workload_channel *channels; /* number 1 is channels[0] */

@@ -20,6 +20,9 @@ const struct opt workload_table[] = {
 	 .help = "messages published in all, whatever the target does"},
 	{.name = "payload", .type = OPT_SIZE, AT(payload), .def = "128B", .max = WORKLOAD_PAYLOAD_MAX,
 	 .help = "size of one message's data; a message needs up to 96B anyway"},
+	{.name = "vary", .type = OPT_PERCENT, AT(vary), .def = "50%",
+	 .help = "messages are smaller than `payload` by up to this much, and one in 32 is up to eight times as large, as "
+		 "far as the target takes it; 0%: all are of one size"},
 	{.name = "open_rate", .type = OPT_RATE, AT(open_rate), .def = "100/s", .max = WORKLOAD_RATE_MAX,
 	 .help = "connections opened while the workload comes up; 0/s: all at once"},
 	{.name = "keyed", .type = OPT_FLAG, AT(keyed), .def = "false",
