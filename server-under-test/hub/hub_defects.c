@@ -10,8 +10,9 @@
 #include <stdlib.h>
 
 #define HELD_S 0.002 /* when nothing comes that could pass */
+#define LARGE_FROM 1001 /* octets of data, of order_small_first */
 
-/* order_publisher_swapped: the first publish lets the next one pass. */
+/* order_publisher_swapped: the first publish lets the next one pass. order_small_first: only a large one does. */
 static struct {
 	struct request *request; /* NULL: nobody is held back */
 	struct ev_timer timer;
@@ -34,9 +35,10 @@ void defect_publish_swapped(struct request *request, struct text data, struct te
 {
 	struct ev_loop *loop = request->hub->loop;
 
-	if (held.request) {
+	if (held.request || (defect(order_small_first) && data.len < LARGE_FROM)) {
 		request_store(request, data, key);
-		release_held(loop, &held.timer, 0);
+		if (held.request)
+			release_held(loop, &held.timer, 0);
 		return;
 	}
 	held.request = request;

@@ -140,7 +140,7 @@ void hub_publish(struct hub *hub, struct hub_op *op, struct text channel, struct
 	request->published = done;
 	request->ticket = hub->ticket;
 	request->store.done = on_published;
-	if (defect(order_publisher_swapped))
+	if (defect(order_publisher_swapped) || defect(order_small_first))
 		defect_publish_swapped(request, data, key);
 	else
 		request_store(request, data, key);

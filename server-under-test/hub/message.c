@@ -5,9 +5,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server-under-test/defects.h"
+
 #define SEQ_DIGITS_MAX 20
 
-struct message *message_make(const char *channel, const char *epoch, const struct stored *stored)
+/* Bugs: the data, in a buffer of its size, as who puts messages together by hand sends it. */
+static struct text damaged(struct text data, char *buffer)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < data.len; i++) {
+		char c = data.p[i], next = i + 1 < data.len ? data.p[i + 1] : '\0';
+		bool escape = c == '\\';
+
+		if (defect(text_ascii_only) && (c & 0x80))
+			c = '?';
+		if (!escape || next != '"' || !defect(text_quotes_unescaped))
+			buffer[len++] = c;
+		if (escape && next)
+			buffer[len++] = data.p[++i];
+	}
+	return text_of(buffer, len);
+}
+
+static struct message *make(const char *channel, const char *epoch, const struct stored *stored)
 {
 	char seq[SEQ_DIGITS_MAX + 1];
 	struct text pieces[] = {
@@ -16,8 +37,6 @@ struct message *message_make(const char *channel, const char *epoch, const struc
 	};
 	struct message *message;
 
-	if (stored->message)
-		return message_ref(stored->message);
 	snprintf(seq, sizeof(seq), "%llu", (unsigned long long)stored->seq);
 	pieces[5] = text_from(seq);
 	message = malloc(sizeof(*message) + stored->key.len);
@@ -30,6 +49,25 @@ struct message *message_make(const char *channel, const char *epoch, const struc
 	message->frame = frame_join(pieces, sizeof(pieces) / sizeof(pieces[0]));
 	if (stored->key.len)
 		memcpy(message->key, stored->key.p, stored->key.len);
+	return message;
+}
+
+struct message *message_make(const char *channel, const char *epoch, const struct stored *stored)
+{
+	struct stored other = *stored;
+	struct message *message;
+	char *buffer;
+
+	if (stored->message)
+		return message_ref(stored->message);
+	if (!defect(text_ascii_only) && !defect(text_quotes_unescaped))
+		return make(channel, epoch, stored);
+	buffer = malloc(stored->data.len + 1);
+	if (!buffer)
+		abort();
+	other.data = damaged(stored->data, buffer);
+	message = make(channel, epoch, &other);
+	free(buffer);
 	return message;
 }
 

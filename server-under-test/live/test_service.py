@@ -3,6 +3,7 @@
 
 usage: test_service.py wsquall-server [WORD...]
 """
+import json
 import os
 import resource
 import signal
@@ -215,6 +216,16 @@ def a_burst_is_seen_in_its_order_by_all():
         pub.send(burst)
         for ws in subs:
             assert [(m["seq"], m["data"]) for m in ws.messages(200)] == [(i + 1, i) for i in range(200)]
+
+
+@test
+def a_small_message_does_not_pass_a_large_one():
+    data = ["x" * (20000 if i % 7 == 3 else 10) + str(i) for i in range(100)]
+    with node() as server:
+        sub, pub = server.ws("/ws?window=0"), server.ws()
+        sub.subscribe("c")
+        pub.send(b"".join(wire.frame(1, json.dumps(wire.a_publish("c", text, id=i)).encode()) for i, text in enumerate(data)))
+        assert [m["data"] for m in sub.messages(len(data))] == data
 
 
 if __name__ == "__main__":
