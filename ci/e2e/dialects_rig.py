@@ -197,7 +197,7 @@ class Story:
 
     def texts(self, count):
         self.n += count
-        return [f"m-{i} \"quoted\", {{braces}} ü" for i in range(self.n - count + 1, self.n + 1)]
+        return [f"m-{i} \"quoted\" \\ / <&> {{braces}} ü € \u2028 \U0001f600." for i in range(self.n - count + 1, self.n + 1)]
 
     def publish(self, publisher, count):
         texts = self.texts(count)
