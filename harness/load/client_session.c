@@ -6,7 +6,7 @@
 #include "harness/load/publisher.h"
 #include "harness/load/workload_internal.h"
 
-enum { UNKNOWN_SHOWN = 120 }; /* octets shown of a message that the dialect does not know */
+enum { UNKNOWN_SHOWN = 240 }; /* octets shown of a message that the dialect does not know */
 
 static void doom(struct client *c, const char *why)
 {
