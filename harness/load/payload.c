@@ -158,8 +158,10 @@ int payload_write(struct buf *b, const struct payload *p, uint64_t size)
 
 struct payload_sizes payload_sizes(uint64_t size, double vary, uint64_t max_message)
 {
-	struct payload_sizes s = {.least = size - (uint64_t)((double)size * vary), .most = size, .large = size};
 	uint64_t max = max_message ? max_message / 2 : PAYLOAD_LARGE_UNTOLD;
+	if (max_message && size > max)
+		size = max;
+	struct payload_sizes s = {.least = size - (uint64_t)((double)size * vary), .most = size, .large = size};
 	if (max > PAYLOAD_LARGE_MAX)
 		max = PAYLOAD_LARGE_MAX;
 	if (vary > 0 && size < max)

@@ -38,8 +38,9 @@ struct payload_sizes {
 };
 /*
  * vary is 0 to 1: ordinary messages are from size * (1 - vary) to size, and one in PAYLOAD_LARGE_EVERY is large; with a
- * half the mean is about the size. 0: all are of one size. A large one takes no more than half of max_message (0: not
- * known), for JSON makes it larger and something is around it; unless ordinary ones do.
+ * half the mean is about the size. 0: all are of one size. None takes more than half of max_message, for JSON makes it
+ * larger and something is around it; where that is not known (0), large ones take PAYLOAD_LARGE_UNTOLD at most, unless
+ * ordinary ones take more.
  */
 struct payload_sizes payload_sizes(uint64_t size, double vary, uint64_t max_message);
 /* Of one message: the same whenever it is asked for. */

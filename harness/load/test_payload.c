@@ -148,7 +148,7 @@ static void sizes_vary_and_their_mean_is_what_was_asked_for(void **state)
 		{200, 0.5, 1 << 20, 100, 1600, true},
 		{200, 0.5, 0, 100, 1600, true},
 		{200, 0.5, 2000, 100, 1000, false},
-		{200, 0.5, 300, 100, 200, false},
+		{200, 0.5, 400, 100, 200, false},
 		{2000, 0.5, 0, 1000, PAYLOAD_LARGE_UNTOLD, false},
 		{20000, 0.5, 0, 10000, 20000, false},
 		{128 << 10, 0.5, 2 << 20, 64 << 10, 1 << 20, true},
@@ -160,6 +160,8 @@ static void sizes_vary_and_their_mean_is_what_was_asked_for(void **state)
 		{0, 0.5, 1 << 20, 0, 0, true},
 	};
 	enum { MESSAGES = 50 * PAYLOAD_LARGE_EVERY };
+	struct payload_sizes capped = payload_sizes(200, 0.5, 300);
+	assert_true(capped.least == 75 && capped.most == 150 && capped.large == 150);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct payload_sizes s = payload_sizes(rows[i].size, rows[i].vary, rows[i].max_message);
 		uint64_t sum = 0, n_large = 0, quarter = rows[i].least + (rows[i].size - rows[i].least) / 4, small = 0;

@@ -297,6 +297,8 @@ static bool has(const struct site *s, enum need need)
 		return t->metrics.url || node_metrics(t);
 	case NEEDS_PONGS_ONLY:
 		return s->contract.pongs_only;
+	case NEEDS_MAX_MESSAGE:
+		return s->contract.max_message > 0;
 	case NEEDS_WINDOW:
 		return s->contract.window > 0;
 	case NEEDS_HEARTBEAT:

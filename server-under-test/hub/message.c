@@ -8,11 +8,12 @@
 #include "server-under-test/defects.h"
 
 #define SEQ_DIGITS_MAX 20
+#define LARGE 65536 /* octets of data, of text_large_damaged */
 
 /* Bugs: the data, in a buffer of its size, as who puts messages together by hand sends it. */
 static struct text damaged(struct text data, char *buffer)
 {
-	size_t len = 0;
+	size_t len = 0, from = defect(text_large_damaged) ? LARGE : SIZE_MAX;
 
 	for (size_t i = 0; i < data.len; i++) {
 		char c = data.p[i], next = i + 1 < data.len ? data.p[i + 1] : '\0';
@@ -20,6 +21,10 @@ static struct text damaged(struct text data, char *buffer)
 
 		if (defect(text_ascii_only) && (c & 0x80))
 			c = '?';
+		if (i >= from && c >= 'A' && c <= 'Z') {
+			c = c == 'A' ? 'B' : 'A';
+			from = SIZE_MAX;
+		}
 		if (!escape || next != '"' || !defect(text_quotes_unescaped))
 			buffer[len++] = c;
 		if (escape && next)
@@ -60,7 +65,7 @@ struct message *message_make(const char *channel, const char *epoch, const struc
 
 	if (stored->message)
 		return message_ref(stored->message);
-	if (!defect(text_ascii_only) && !defect(text_quotes_unescaped))
+	if (!defect(text_ascii_only) && !defect(text_quotes_unescaped) && !defect(text_large_damaged))
 		return make(channel, epoch, stored);
 	buffer = malloc(stored->data.len + 1);
 	if (!buffer)

@@ -75,6 +75,7 @@ CAUGHT = {
     "order_small_first": "service a_small_message_does_not_pass_a_large_one",
     "text_ascii_only": "protocol data_is_anything",
     "text_quotes_unescaped": "protocol data_is_anything",
+    "text_large_damaged": "service a_small_message_does_not_pass_a_large_one",
     "nodes_do_not_talk": "redis what_is_published_on_one_node_is_delivered_on_the_other",
     "outage_publish_confirmed": "backplane while_redis_is_away",
     "outage_closes_clients": "backplane while_redis_is_away",

@@ -220,7 +220,7 @@ def a_burst_is_seen_in_its_order_by_all():
 
 @test
 def a_small_message_does_not_pass_a_large_one():
-    data = ["x" * (20000 if i % 7 == 3 else 10) + str(i) for i in range(100)]
+    data = ["X" * (70000 if i % 7 == 3 else 10) + str(i) for i in range(100)]
     with node() as server:
         sub, pub = server.ws("/ws?window=0"), server.ws()
         sub.subscribe("c")
