@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "harness/check/check.h"
+#include "harness/check/heartbeat_gauge.h"
 #include "harness/check/slots.h"
 #include "harness/check/track.h"
 
@@ -31,7 +32,7 @@ struct beat {
 
 /* A connection whose client went silent. */
 struct ghost {
-	uint32_t client;
+	uint32_t client, connection;
 	uint64_t since_us;         /* 0: it is so no more */
 	bool let_go, gone;         /* told, or judged */
 	bool talks;                /* only its Pongs are missing: it has not vanished, and leaves no ghost */
@@ -55,6 +56,8 @@ struct heartbeat {
 	struct map ids;            /* by the hash of the correlation id: struct line */
 	struct map ghosts;         /* by the hash of the correlation id */
 	bool logs, ends;           /* the log tells of our connections, and of the ends of some */
+	bool cut_short;            /* some were heard again before they had to be gone */
+	struct heartbeat_gauge gauge;
 };
 
 static uint64_t interval_us(const struct contract *c)
@@ -167,7 +170,7 @@ static void on_silenced(struct check_run *run, const struct event *e)
 	struct ghost *g = b && b->connection == connection && is_silencing(run, e) ? ghost_of(run, b->id, true) : NULL;
 	if (!g || g->since_us)
 		return;
-	*g = (struct ghost){.client = e->client, .since_us = e->at_us};
+	*g = (struct ghost){.client = e->client, .connection = connection, .since_us = e->at_us};
 	g->talks = is_pong_thief(e->text);
 	snprintf(g->fault, sizeof(g->fault), "%s", e->text);
 }
@@ -206,6 +209,44 @@ static void judge_kept(struct check_run *run, struct ghost *g)
 			"client %u vanished %.1f s ago, and its connection is still open", g->client, (double)g->silent_us / 1e6);
 }
 
+/* It has vanished, and must be gone. */
+static bool is_overdue(const struct check_run *run, const struct ghost *g)
+{
+	const struct heartbeat_options *o = check_options(run);
+	uint64_t bound_us = death_us(check_contract(run)) + o->ghosts_ms * 1000;
+	return !g->since_us || check_track(run)->now_us - g->since_us > bound_us;
+}
+
+/* How many connections vanished; 0 while one of them may still be open. Those that nobody but us knows to be dead are no
+ * living ones. */
+static uint64_t vanished(const struct check_run *run, uint64_t *ret_living)
+{
+	const struct heartbeat *h = check_state(run);
+	const struct track *t = check_track(run);
+	uint64_t n = 0;
+	bool all = !h->cut_short;
+	*ret_living = 0;
+	for (size_t i = 0; i < t->n_clients; i++)
+		*ret_living += t->clients[i] && t->clients[i]->up;
+	for (size_t i = 0; i < h->ghosts.cap; i++) {
+		const struct ghost *g = h->ghosts.slots[i].key ? h->ghosts.slots[i].value : NULL;
+		if (!g || g->talks)
+			continue;
+		const struct track_client *c = track_client(t, g->client);
+		n++;
+		all &= is_overdue(run, g);
+		*ret_living -= g->since_us && c && c->up && c->connection == g->connection;
+	}
+	return all ? n : 0;
+}
+
+static void on_gauge(struct check_run *run, const struct event *e)
+{
+	struct heartbeat *h = check_state(run);
+	uint64_t living, n = vanished(run, &living);
+	heartbeat_gauge_sample(run, &h->gauge, e, n, living);
+}
+
 /* The fault is healed: the silent ones are heard again, or reset, and what becomes of them proves nothing. */
 static void end_silence(struct check_run *run, const struct event *e)
 {
@@ -216,6 +257,7 @@ static void end_silence(struct check_run *run, const struct event *e)
 			continue;
 		if (h->logs)
 			judge_ghost(run, g, e);
+		h->cut_short |= !g->talks && !is_overdue(run, g);
 		g->since_us = 0;
 		g->gone = g->let_go = true;
 	}
@@ -291,6 +333,9 @@ static void heartbeat_event(struct check_run *run, const struct event *e)
 		on_silenced(run, e);
 	else if (e->kind == EVENT_FAULT && e->type == EVENT_OK)
 		end_silence(run, e);
+	else if (e->kind == EVENT_METRIC && check_contract(run)->heartbeat_timeout_ms && e->text &&
+		 strcmp(e->text, "connections") == 0)
+		on_gauge(run, e);
 	else if (traffic && e->client && e->connection && check_track(run)->client)
 		on_traffic(run, e);
 }
@@ -313,12 +358,15 @@ static void heartbeat_end(struct check_run *run)
 	for (size_t i = 0; i < h->ghosts.cap; i++)
 		if (h->ghosts.slots[i].key)
 			judge_kept(run, h->ghosts.slots[i].value);
+	uint64_t living;
+	heartbeat_gauge_end(run, &h->gauge, GHOSTS, vanished(run, &living));
 }
 
 static void heartbeat_stop(struct check_run *run)
 {
 	struct heartbeat *h = check_state(run);
 	slots_fini(&h->beats);
+	check_moment_drop(run, TAKE_PTR(h->gauge.at));
 	for (size_t i = 0; i < h->ghosts.cap; i++)
 		if (h->ghosts.slots[i].key) {
 			struct ghost *g = h->ghosts.slots[i].value;

@@ -164,13 +164,22 @@ static void talk_ghosts(struct dialogue *d)
 {
 	struct quiet *q = d->state;
 	TALK_BEGIN(d);
+	q->since_us = clock_now_us();
 	q->reading = look(d);
 	TALK_AWAIT(d, dialogue_patience(d), reading_done(q->reading));
 	if (!counted(q->reading)) {
 		dialogue_unknown(d, "the metrics do not tell how many connections there are");
 		TALK_STOP(d);
 	}
-	q->before = q->reading->values[0];
+	/* Those of other checks are on their way out: until a second look finds as many. */
+	do {
+		q->before = q->reading->values[0];
+		TALK_PAUSE(d, LIVING_MS);
+		q->reading = look(d);
+		TALK_AWAIT(d, dialogue_patience(d), reading_done(q->reading));
+	} while (counted(q->reading) && q->reading->values[0] != q->before &&
+		 dialogue_since_ms(q->since_us) < DIALOGUE_METRICS_MS);
+	q->before = counted(q->reading) ? q->reading->values[0] : q->before;
 	q->silent = dialogue_link(
 		d, &(struct link_options){.label = "a client that vanished", .no_pongs = true, .no_closes = true});
 	TALK_AWAIT(d, dialogue_patience(d), link_settled(q->silent));
