@@ -217,8 +217,8 @@ static bool is_overdue(const struct check_run *run, const struct ghost *g)
 	return !g->since_us || check_track(run)->now_us - g->since_us > bound_us;
 }
 
-/* How many connections vanished; 0 while one of them may still be open. Those that nobody but us knows to be dead are no
- * living ones. */
+/* How many connections vanished; 0 while one of them may still be open. Those that nobody but us knows to be dead are
+ * no living ones. */
 static uint64_t vanished(const struct check_run *run, uint64_t *ret_living)
 {
 	const struct heartbeat *h = check_state(run);

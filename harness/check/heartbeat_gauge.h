@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Whether clients that vanished are still counted: the target's gauge of connections, held against those that live. It
- * is looked at from the moment on when the last of them must be gone, and it fails where every sample until the end counts
- * most of them. A gauge that counts many others as well says nothing: they come and go.
+ * is looked at from the moment on when the last of them must be gone, and it fails where every sample until the end
+ * counts most of them. A gauge that counts many others as well says nothing: they come and go.
  */
 #include "harness/check/check.h"
 

@@ -295,6 +295,8 @@ static void message(void *owner, const struct session_news *n)
 	struct payload p = {0};
 	struct event e = client_event(c, EVENT_DELIVER, EVENT_OK);
 	e.corrupt = payload_read(n->data, &p) != PAYLOAD_WHOLE || p.run != w->run;
+	if (p.run != w->run)
+		p = (struct payload){0};
 	e.channel = n->channel;
 	e.publisher = p.publisher;
 	e.index = p.index;
@@ -305,7 +307,7 @@ static void message(void *owner, const struct session_news *n)
 	e.epoch = workload_epoch(w, n->channel, n->epoch);
 	w->state.delivered++;
 	workload_tell(w, &e);
-	if (k >= 0 && !c->publisher && !e.corrupt && p.channel == n->channel)
+	if (k >= 0 && !c->publisher && p.channel == n->channel)
 		account_for(c, (uint32_t)k, &p, n->seq);
 }
 

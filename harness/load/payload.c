@@ -221,10 +221,10 @@ enum payload_state payload_read(struct span data, struct payload *ret)
 	uint64_t publisher, channel;
 	struct payload p;
 	uint32_t crc;
+	*ret = (struct payload){0};
 	if (data.len < MARK_LEN || memcmp(data.p, mark, MARK_LEN) != 0)
 		return PAYLOAD_FOREIGN;
-	if (data.len < MARK_LEN + 2 * CRC_DIGITS || !read_hex(span_sub(data, data.len - CRC_DIGITS, CRC_DIGITS), &crc) ||
-	    payload_crc32c(span_sub(data, 0, data.len - CRC_DIGITS)) != crc)
+	if (data.len < MARK_LEN + 2 * CRC_DIGITS)
 		return PAYLOAD_CORRUPT;
 	struct span rest = span_sub(data, MARK_LEN + CRC_DIGITS + 1, data.len);
 	if (!read_hex(span_sub(data, MARK_LEN, CRC_DIGITS), &p.run) || data.p[MARK_LEN + CRC_DIGITS] != '.' ||
@@ -234,5 +234,7 @@ enum payload_state payload_read(struct span data, struct payload *ret)
 	p.publisher = (uint32_t)publisher;
 	p.channel = (uint32_t)channel;
 	*ret = p;
-	return PAYLOAD_WHOLE;
+	bool whole = read_hex(span_sub(data, data.len - CRC_DIGITS, CRC_DIGITS), &crc) &&
+		     payload_crc32c(span_sub(data, 0, data.len - CRC_DIGITS)) == crc;
+	return whole ? PAYLOAD_WHOLE : PAYLOAD_CORRUPT;
 }

@@ -47,7 +47,10 @@ struct payload_sizes payload_sizes(uint64_t size, double vary, uint64_t max_mess
 uint64_t payload_size(const struct payload_sizes *s, const struct payload *p);
 
 enum payload_state { PAYLOAD_WHOLE, PAYLOAD_CORRUPT, PAYLOAD_FOREIGN };
-/* FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong. */
+/*
+ * FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong; what it says it is stands
+ * in ret_payload all the same, or zeros where that is damaged, too.
+ */
 enum payload_state payload_read(struct span data, struct payload *ret);
 
 /* CRC-32C of octets: as fast as the processor can, and by a table. For the test. */

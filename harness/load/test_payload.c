@@ -241,6 +241,8 @@ static void damaged_text_is_noticed(void **state)
 			do_damage(&bad, buf_span(&b), &damages[i]);
 			if (payload_read(buf_span(&bad), &got) != PAYLOAD_CORRUPT)
 				fail_msg("%s, of %llu octets: not noticed", damages[i].name, (unsigned long long)size);
+			/* Which one it is stands before the padding. */
+			assert_true(got.run == cases[0].run && got.publisher == cases[0].publisher && got.index == cases[0].index);
 		}
 }
 
