@@ -105,7 +105,7 @@ static size_t put_tricky(uint8_t *to, size_t room, size_t which)
 static size_t pad_all_tricky(uint8_t *to, size_t room, uint64_t *noise)
 {
 	uint64_t drawn = rng_splitmix64(noise);
-	uint8_t order[ARRAY_LEN(tricky)];
+	uint8_t order[ARRAY_LEN(tricky)] = {0};
 	size_t n = 0;
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		size_t j = drawn % (i + 1);

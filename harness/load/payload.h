@@ -48,8 +48,8 @@ uint64_t payload_size(const struct payload_sizes *s, const struct payload *p);
 
 enum payload_state { PAYLOAD_WHOLE, PAYLOAD_CORRUPT, PAYLOAD_FOREIGN };
 /*
- * FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong; what it says it is stands
- * in ret_payload all the same, or zeros where that is damaged, too.
+ * FOREIGN: it is no message of ours at all. CORRUPT: it begins as one, and its checksum is wrong; what it says it is
+ * stands in ret_payload all the same, or zeros where that is damaged, too.
  */
 enum payload_state payload_read(struct span data, struct payload *ret);
 
