@@ -225,9 +225,7 @@ static uint64_t vanished(const struct check_run *run, uint64_t *ret_living)
 	const struct track *t = check_track(run);
 	uint64_t n = 0;
 	bool all = !h->cut_short;
-	*ret_living = 0;
-	for (size_t i = 0; i < t->n_clients; i++)
-		*ret_living += t->clients[i] && t->clients[i]->up;
+	*ret_living = gauge_living(t);
 	for (size_t i = 0; i < h->ghosts.cap; i++) {
 		const struct ghost *g = h->ghosts.slots[i].key ? h->ghosts.slots[i].value : NULL;
 		if (!g || g->talks)

@@ -10,22 +10,11 @@ enum {
 	OTHERS_PERCENT = 25,       /* of our clients: with more others the gauge is not ours to judge */
 };
 
-static double counted(const struct heartbeat_gauge *g)
-{
-	double sum = 0;
-	for (size_t i = 0; i < GAUGE_NODES_MAX; i++)
-		sum += g->now[i];
-	return sum;
-}
-
 void heartbeat_gauge_sample(struct check_run *run, struct heartbeat_gauge *g, const struct event *e, uint64_t vanished,
 			    uint64_t living)
 {
 	const struct track *t = check_track(run);
-	if (e->node >= GAUGE_NODES_MAX)
-		return;
-	g->now[e->node] = e->value;
-	double more = counted(g) - (double)living;
+	double more = gauge_note(&g->gauge, e) - (double)living;
 	if (t->phase == TRACK_WARM && !t->n_faults && (!g->began || more > g->others)) {
 		g->others = more;
 		g->began = true;

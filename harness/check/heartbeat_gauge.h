@@ -5,12 +5,11 @@
  * counts most of them. A gauge that counts many others as well says nothing: they come and go.
  */
 #include "harness/check/check.h"
-
-enum { GAUGE_NODES_MAX = 64 };
+#include "harness/check/gauge.h"
 
 /* Zeroed it is empty. */
 struct heartbeat_gauge {
-	double now[GAUGE_NODES_MAX]; /* by node, 0: of the whole target */
+	struct gauge gauge;
 	double others;             /* counted beside our clients, before anybody was hurt, at most */
 	bool began;                /* others is known */
 	double least;              /* counted too many, of all samples */

@@ -38,6 +38,9 @@ static const struct story_case restart_cases[] = {
 static const struct story_case idempotent_cases[] = {
 #include "harness/check/stories_idempotent.def"
 };
+static const struct story_case leaks_cases[] = {
+#include "harness/check/stories_leaks.def"
+};
 static const struct story_case window_cases[] = {
 #include "harness/check/stories_window.def"
 };
