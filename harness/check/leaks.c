@@ -1,7 +1,7 @@
 /*
  * What connections take comes back: after many of them were lost, and the clients are there again, the target counts as
- * many connections and descriptors as before. A few more are its own affair; as many as half of those that were lost are
- * a leak. Only what it keeps at every look from the last fault on counts.
+ * many connections and descriptors as before. A few more are its own affair; as many as half of those that were lost
+ * are a leak. Only what it keeps at every look from the last fault on counts.
  */
 #include <stdio.h>
 #include <string.h>
