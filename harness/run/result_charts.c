@@ -131,7 +131,7 @@ static int read_chart(struct reader *rd, const json_t *o, struct result_chart *r
 int result_charts_load(const json_t *array, struct arena *a, struct result_item *item, const char **ret_key,
 		       const char **ret_what)
 {
-	struct reader rd = {.arena = a};
+	struct reader rd = {.arena = a, .key = "charts", .what = ""};
 	size_t n = json_array_size(array);
 	int r = 0;
 	if (!array)

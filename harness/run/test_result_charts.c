@@ -43,14 +43,14 @@ static void taken_or_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct result_item item = {0};
-		const char *key = NULL, *what = NULL;
+		const char *key = "", *what = "";
 		struct arena a;
 		arena_init(&a, 1 << 16);
 		json_t *json = json_loads(rows[i].text, 0, NULL);
 		assert_non_null(json);
 		int r = result_charts_load(json, &a, &item, &key, &what);
 		if (r != (rows[i].key ? -EINVAL : 0))
-			fail_msg("%s: %d, %s", rows[i].text, r, what ? what : "");
+			fail_msg("%s: %d, %s", rows[i].text, r, what);
 		if (r < 0 && (strcmp(key, rows[i].key) != 0 || !strstr(what, rows[i].what)))
 			fail_msg("%s: %s %s", rows[i].text, key, what);
 		json_t *back = result_charts_to_json(&item);
