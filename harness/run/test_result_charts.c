@@ -51,7 +51,7 @@ static void taken_or_refused(void **state)
 		int r = result_charts_load(json, &a, &item, &key, &what);
 		if (r != (rows[i].key ? -EINVAL : 0))
 			fail_msg("%s: %d, %s", rows[i].text, r, what);
-		if (r < 0 && (strcmp(key, rows[i].key) != 0 || !strstr(what, rows[i].what)))
+		if (rows[i].key && (strcmp(key, rows[i].key) != 0 || !strstr(what, rows[i].what)))
 			fail_msg("%s: %s %s", rows[i].text, key, what);
 		json_t *back = result_charts_to_json(&item);
 		assert_true(r < 0 ? json_array_size(back) == 0 : json_equal(json, back));
