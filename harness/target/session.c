@@ -293,6 +293,8 @@ void session_open(struct session *s, uint64_t now_us)
 	s->now_us = now_us;
 	s->recovered = RECOVERED_UNTOLD;
 	session_stream_reset(&s->stream);
+	if (!s->resuming && s->rules->file.resume.by != RESUME_BY_SUBSCRIBE)
+		session_begin_anew(s);
 	if (s->resuming && s->rules->file.resume.at_once) {
 		s->recovered = RECOVERED_YES;
 		session_ready(s, &(struct session_news){.ok = true, .recovered = RECOVERED_YES});

@@ -46,6 +46,22 @@ void session_position_forget(struct session_position *p)
 	session_unkeep(&p->cursor);
 }
 
+/* Where it stands is not known any more; its epoch is the channel's, and stays until another one is told. */
+static void lose_place(struct session_position *p)
+{
+	p->seq = 0;
+	p->has_seq = false;
+	p->not_acked = 0;
+	session_unkeep(&p->cursor);
+}
+
+void session_begin_anew(struct session *s)
+{
+	if (s->dialect->cursor_of_connection && s->begun_on != s->connection)
+		session_position_forget(&s->position);
+	s->begun_on = s->connection;
+}
+
 void session_position_fini(struct session_position *p)
 {
 	buf_fini(&p->epoch.text);
@@ -159,6 +175,10 @@ void session_channel_ask(struct session *s, struct session_channel *ch)
 	ch->resuming = d->file.resume.by == RESUME_BY_SUBSCRIBE && ch->was &&
 		       (d->say[SAY_RESUME]->needs & ~values.set) == 0;
 	enum dialect_say what = ch->resuming ? SAY_RESUME : SAY_SUBSCRIBE;
+	bool goes_on = ch->resuming || (s->resuming && ch->was && s->recovered != RECOVERED_NO);
+	bool says_where = d->say[what] && d->say[what]->names & (BIT(SEQ) | BIT(CURSOR));
+	if (!goes_on && !says_where && !s->dialect->cursor_of_connection)
+		lose_place(&ch->position);
 	if (d->say[what])
 		session_say(s, what, &values);
 	if (connection == s->connection && d->say[SAY_THEN])
@@ -168,22 +188,30 @@ void session_channel_ask(struct session *s, struct session_channel *ch)
 		session_channel_confirm(s, ch, &(struct session_news){.channel = number, .ok = true}, NULL);
 }
 
-/* Behind which message the channel stands now, when it was not gone on with. */
-static void begin_at(struct session_position *p, const struct template_values *values)
-{
-	if (template_has(values, NAME_EPOCH))
-		session_keep(&p->epoch, &values->v[NAME_EPOCH]);
-	if (template_has(values, NAME_CURSOR))
-		session_keep(&p->cursor, &values->v[NAME_CURSOR]);
-	p->has_seq = template_has(values, NAME_NEWEST) || (p->has_seq && !template_has(values, NAME_EPOCH));
-	if (template_has(values, NAME_NEWEST))
-		p->seq = values->v[NAME_NEWEST].number;
-}
-
 static bool is_other_epoch(const struct session_position *p, const struct template_values *values)
 {
 	return template_has(values, NAME_EPOCH) && p->epoch.set &&
 	       !span_eq(buf_span(&p->epoch.text), values->v[NAME_EPOCH].text);
+}
+
+/*
+ * Behind which message it stands now, when it was not gone on with: the one that is told, or, told lost or in another
+ * epoch, nowhere. What other channels of a session brought since it began is not taken back.
+ */
+static void begin_at(struct session *s, struct session_position *p, bool lost, const struct template_values *values)
+{
+	bool shared = s->dialect->cursor_of_connection, newest = template_has(values, NAME_NEWEST);
+	if (shared && lost)
+		session_begin_anew(s);
+	if (is_other_epoch(p, values) || (lost && !shared))
+		lose_place(p);
+	if (template_has(values, NAME_EPOCH))
+		session_keep(&p->epoch, &values->v[NAME_EPOCH]);
+	if (template_has(values, NAME_CURSOR))
+		session_keep(&p->cursor, &values->v[NAME_CURSOR]);
+	if (newest && (!shared || !p->has_seq || p->seq < values->v[NAME_NEWEST].number))
+		p->seq = values->v[NAME_NEWEST].number;
+	p->has_seq |= newest;
 }
 
 /* n: what the answer said; values: of the answer, NULL when there was none. */
@@ -194,8 +222,9 @@ void session_channel_confirm(struct session *s, struct session_channel *ch, stru
 	bool goes_on = ch->resuming || (s->resuming && ch->was);
 	if (n->recovered == RECOVERED_UNTOLD && s->resuming && ch->was)
 		n->recovered = s->recovered;
-	if (values && (!goes_on || n->recovered == RECOVERED_NO || is_other_epoch(p, values)))
-		begin_at(p, values);
+	bool lost = goes_on && n->recovered == RECOVERED_NO;
+	if (values && (!goes_on || lost || is_other_epoch(p, values)))
+		begin_at(s, p, lost, values);
 	ch->replay_to = 0;
 	if (goes_on && n->recovered == RECOVERED_YES && values && template_has(values, NAME_NEWEST))
 		ch->replay_to = values->v[NAME_NEWEST].number;

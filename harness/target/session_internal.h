@@ -68,6 +68,7 @@ struct session {
 	struct session_kept kept[TEMPLATE_NAMES_MAX]; /* session, client, variables */
 	struct template_values given;   /* those that were given, for patterns */
 	struct session_position position; /* DIALECT_SCOPE_CONNECTION */
+	uint64_t begun_on;              /* the connection on which that position began anew */
 	struct session_channel **channels;
 	size_t n_channels, cap_channels;
 	struct session_pending *pending; /* a ring, by rising id */
@@ -96,6 +97,8 @@ void session_channel_ask(struct session *s, struct session_channel *ch);
 void session_channel_confirm(struct session *s, struct session_channel *ch, struct session_news *n,
 			     const struct template_values *values);
 void session_ack(struct session *s, struct session_channel *ch);
+/* The server's session is another one than before: a position of the connection was the old one's. Once a connection. */
+void session_begin_anew(struct session *s);
 void session_position_forget(struct session_position *p);
 void session_position_fini(struct session_position *p);
 void session_channel_free(struct session_channel *ch);

@@ -176,14 +176,28 @@ static bool on_connect_after(struct session_heard *h)
 	return true;
 }
 
+/* The session that is told is not the one that was known. */
+static bool is_other_session(const struct session *s, const struct template_values *values)
+{
+	struct buf text CLEANUP(buf_fini);
+	buf_init(&text, SESSION_CURSOR_MAX);
+	return template_has(values, NAME_SESSION) && s->kept[NAME_SESSION].set &&
+	       template_value_text(&values->v[NAME_SESSION], &text) == 0 &&
+	       !span_eq(buf_span(&s->kept[NAME_SESSION].text), buf_span(&text));
+}
+
 static bool on_connect_ok(struct session_heard *h)
 {
-	if (h->s->state != SESSION_OPENING)
+	struct session *s = h->s;
+	if (s->state != SESSION_OPENING)
 		return false;
-	h->s->recovered = h->news.recovered = h->s->resuming ? read_recovered(h) : RECOVERED_UNTOLD;
+	s->recovered = h->news.recovered = s->resuming ? read_recovered(h) : RECOVERED_UNTOLD;
+	if (s->resuming && (s->recovered == RECOVERED_NO ||
+			    (s->recovered == RECOVERED_UNTOLD && is_other_session(s, &h->values))))
+		session_begin_anew(s);
 	keep(h);
 	h->news.ok = true;
-	session_ready(h->s, &h->news);
+	session_ready(s, &h->news);
 	return true;
 }
 

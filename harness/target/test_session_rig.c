@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "harness/target/test_session_rig.h"
@@ -114,6 +116,20 @@ void begin(const char *dialect)
 	if (dialect_load(dialect, NULL, &arena, &d, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(session_new(d, &variables, &events, NULL, &s), 0);
+}
+
+void begin_text(const char *text)
+{
+	char folder[] = "/tmp/wsquall-dialect-XXXXXX", path[64];
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/d.yaml", folder);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	begin(path);
+	unlink(path);
+	rmdir(folder);
 }
 
 int setup(void **state)

@@ -10,6 +10,8 @@ int setup(void **state);
 int teardown(void **state);
 /* A session in a built-in dialect; its client is called "me". */
 void begin(const char *dialect);
+/* The same in the dialect of this text. */
+void begin_text(const char *text);
 #define expect(text) expect_(text, __LINE__)
 void expect_(const char *text, int line);
 /* A message comes. */
