@@ -36,13 +36,16 @@ static int idempotent_start(struct check_run *run, struct err *e)
 	return 0;
 }
 
-static struct numbered *number_of(struct check_run *run, const struct track_stream *stream, uint64_t index)
+/* NULL: no number that others know it by. */
+static struct numbered *number_of(struct check_run *run, const struct track_stream *stream, const struct event *e)
 {
+	if (!e->seq || check_contract(run)->numbered_by_session)
+		return NULL;
 	struct idempotent *s = check_state(run);
 	struct numbers **n = slots_get(&s->streams, stream->slot, sizeof(*n));
 	if (n && !*n)
 		*n = calloc(1, sizeof(**n));
-	return n && *n ? &(*n)->of[index % REMEMBERED] : NULL;
+	return n && *n ? &(*n)->of[e->index % REMEMBERED] : NULL;
 }
 
 /* A number that the message is told or comes with; true when it had another one. */
@@ -61,7 +64,7 @@ static void on_answer(struct check_run *run, const struct event *e)
 {
 	struct idempotent *s = check_state(run);
 	const struct track_stream *stream = check_track(run)->stream;
-	struct numbered *known = e->seq ? number_of(run, stream, e->index) : NULL;
+	struct numbered *known = number_of(run, stream, e);
 	uint64_t before;
 	bool another = known && is_another(known, e, &before);
 	if (!ranges_has(&stream->repeated, e->index))
@@ -79,7 +82,8 @@ static void on_message(struct check_run *run, const struct event *e)
 	struct track *t = check_track(run);
 	bool repeated = ranges_has(&t->stream->repeated, e->index);
 	bool once = check_contract(run)->delivery != DELIVERY_AT_LEAST_ONCE;
-	struct numbered *known = e->seq ? number_of(run, t->stream, e->index) : NULL;
+	struct numbered *known = number_of(run, t->stream, e);
+	bool shared = e->seq && !check_contract(run)->numbered_by_session;
 	uint64_t before;
 	if (t->client->tampered == e->connection)
 		return;
@@ -87,7 +91,7 @@ static void on_message(struct check_run *run, const struct event *e)
 		check_fail(run, IDEMPOTENT, e, "message %llu of publisher %u on channel %u was published twice with one key, and "
 			   "came to client %u as number %llu, though it has number %llu", (unsigned long long)e->index,
 			   e->publisher, e->channel, e->client, (unsigned long long)e->seq, (unsigned long long)before);
-	else if (repeated && !e->seq && (t->again || (once && !t->fresh))) /* under the same number: a replay */
+	else if (repeated && !shared && (t->again || (once && !t->fresh))) /* under the same number: a replay */
 		check_fail(run, IDEMPOTENT, e, "message %llu of publisher %u on channel %u was published twice with one key, and "
 			   "came to client %u twice", (unsigned long long)e->index, e->publisher, e->channel, e->client);
 }

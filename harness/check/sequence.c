@@ -1,6 +1,9 @@
 /*
  * Whether the numbers that the target gives its messages are worth something: they go up, by one, and one number is one
  * message for everybody. What a resume replays is the business of resume.c: here a spell begins with what comes first.
+ *
+ * Where a session has one run of numbers over all its channels, only its own client can follow it: over one connection,
+ * and on to the next one when the target says that the session goes on. Nobody else's numbers mean the same.
  */
 #include <stdlib.h>
 
@@ -29,10 +32,20 @@ struct numbers {
 	struct numbered by_seq[SAME_WINDOW], by_message[SAME_WINDOW];
 };
 
+/* Of a client: the run of its session. What comes before it is told whether the old session goes on is `early`. */
+struct session_run {
+	uint32_t connection, epoch, channel;
+	uint64_t last;             /* 0: not known */
+	bool recovered;            /* since `last` the session was told to go on, over this connection */
+	uint32_t early_connection, early_epoch, early_channel;
+	uint64_t early_first, early_last;
+	uint32_t piecemeal;        /* the connection over which its channels were resumed one by one */
+};
+
 struct sequence {
-	struct slots lines;
+	struct slots lines, runs;
 	struct map channels;
-	uint64_t steps, same;
+	uint64_t steps, same, seams;
 };
 
 static int sequence_start(struct check_run *run, struct err *e)
@@ -42,7 +55,8 @@ static int sequence_start(struct check_run *run, struct err *e)
 	if (!c->numbered) {
 		check_skip(run, MONOTONIC, "the contract promises no numbers");
 		check_skip(run, SAME, "the contract promises no numbers");
-	}
+	} else if (c->numbered_by_session)
+		check_skip(run, SAME, "each session has its own numbers: there is nothing to compare between subscribers");
 	if (!c->contiguous)
 		check_skip(run, CONTIGUOUS, "the contract does not promise numbers without gaps");
 	return 0;
@@ -115,10 +129,124 @@ static void on_deliver(struct check_run *run, const struct event *e)
 	l->last = e->seq > l->last ? e->seq : l->last;
 }
 
+/* From one number of a session to the next one, over one connection. */
+static void step(struct check_run *run, const struct event *e, uint64_t *last, uint32_t *channel)
+{
+	struct sequence *s = check_state(run);
+	s->steps++;
+	if (e->seq <= *last)
+		check_fail(run, MONOTONIC, e,
+			   "client %u got number %llu of its session, on channel %u, after number %llu, on channel %u",
+			   e->client, (unsigned long long)e->seq, e->channel, (unsigned long long)*last, *channel);
+	else if (e->seq > *last + 1 && check_contract(run)->contiguous)
+		check_fail(run, CONTIGUOUS, e,
+			   "client %u got number %llu of its session, on channel %u, right after number %llu, on channel %u",
+			   e->client, (unsigned long long)e->seq, e->channel, (unsigned long long)*last, *channel);
+	if (e->seq > *last)
+		*channel = e->channel;
+	*last = e->seq > *last ? e->seq : *last;
+}
+
+/* From what came last to what came first after the session was told to go on; what comes again is for resume.c. */
+static void seam(struct check_run *run, const struct event *e, uint64_t last, uint64_t first)
+{
+	struct sequence *s = check_state(run);
+	s->seams++;
+	if (first > last + 1 && check_contract(run)->contiguous)
+		check_fail(run, CONTIGUOUS, e,
+			   "client %u got number %llu of its session right after number %llu, over a connection that was told "
+			   "recovered", e->client, (unsigned long long)first, (unsigned long long)last);
+}
+
+/* Over a connection that is not up yet: told later what it is. */
+static void on_early(struct check_run *run, struct session_run *r, const struct event *e)
+{
+	if (r->early_connection == e->connection && r->early_epoch == e->epoch) {
+		step(run, e, &r->early_last, &r->early_channel);
+		return;
+	}
+	r->early_connection = e->connection;
+	r->early_epoch = e->epoch;
+	r->early_channel = e->channel;
+	r->early_first = r->early_last = e->seq;
+}
+
+static void on_session_number(struct check_run *run, const struct event *e)
+{
+	struct track *t = check_track(run);
+	struct sequence *s = check_state(run);
+	struct session_run *r = slots_get(&s->runs, e->client, sizeof(*r));
+	if (!r || e->connection < t->client->connection || r->piecemeal == e->connection)
+		return; /* the session is elsewhere */
+	if (t->client->tampered == e->connection) {
+		r->last = 0;
+	} else if (e->connection > t->client->connection) {
+		on_early(run, r, e);
+	} else if (r->last && r->epoch == e->epoch && r->connection == e->connection && !r->recovered) {
+		step(run, e, &r->last, &r->channel);
+	} else {
+		if (r->last && r->epoch == e->epoch && r->recovered)
+			seam(run, e, r->last, e->seq);
+		r->connection = e->connection;
+		r->epoch = e->epoch;
+		r->channel = e->channel;
+		r->last = e->seq;
+		r->recovered = false;
+	}
+}
+
+/* A session goes on over another connection, or another one begins. */
+static void on_session(struct check_run *run, const struct event *e)
+{
+	struct sequence *s = check_state(run);
+	struct session_run *r = slots_get(&s->runs, e->client, sizeof(*r));
+	if (!r)
+		return;
+	const struct track_client *c = check_track(run)->client;
+	bool early = r->early_connection == e->connection;
+	if (c->tampered && c->tampered == c->old_connection)
+		r->last = 0; /* an acknowledgement may have been changed, too */
+	r->recovered = r->last && e->recovered == RECOVERED_YES;
+	if (early && r->recovered && r->epoch == r->early_epoch)
+		seam(run, e, r->last, r->early_first);
+	if (early || !r->recovered) {
+		r->last = early ? r->early_last : 0;
+		r->epoch = r->early_epoch;
+		r->channel = r->early_channel;
+		r->recovered = false;
+	}
+	r->connection = e->connection;
+}
+
+/* Channels that are resumed one by one bring each its own part of the run. */
+static void on_piece(struct check_run *run, const struct event *e)
+{
+	struct sequence *s = check_state(run);
+	struct session_run *r = slots_get(&s->runs, e->client, sizeof(*r));
+	if (r && e->recovered == RECOVERED_YES && check_track(run)->client->recovered != RECOVERED_YES) {
+		r->piecemeal = e->connection;
+		r->last = 0;
+	}
+}
+
+static void session_event(struct check_run *run, const struct event *e)
+{
+	if (!check_track(run)->client || e->type != EVENT_OK)
+		return;
+	if (e->kind == EVENT_DELIVER && e->seq)
+		on_session_number(run, e);
+	else if (e->kind == EVENT_CONNECT)
+		on_session(run, e);
+	else if (e->kind == EVENT_SUBSCRIBE)
+		on_piece(run, e);
+}
+
 static void sequence_event(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
-	if (!e->seq || !check_contract(run)->numbered)
+	if (check_contract(run)->numbered && check_contract(run)->numbered_by_session)
+		session_event(run, e);
+	if (!e->seq || !check_contract(run)->numbered || check_contract(run)->numbered_by_session)
 		return;
 	if (e->kind == EVENT_DELIVER && t->sub && t->stream) {
 		on_deliver(run, e);
@@ -132,7 +260,7 @@ static void sequence_end(struct check_run *run)
 {
 	struct sequence *s = check_state(run);
 	check_samples(run, MONOTONIC, s->steps);
-	check_samples(run, CONTIGUOUS, s->steps);
+	check_samples(run, CONTIGUOUS, s->steps + s->seams);
 	check_samples(run, SAME, s->same);
 }
 
@@ -141,6 +269,7 @@ static void sequence_stop(struct check_run *run)
 	struct sequence *s = check_state(run);
 	map_fini_values(&s->channels);
 	slots_fini(&s->lines);
+	slots_fini(&s->runs);
 }
 
 static const struct opt options[] = {{0}};

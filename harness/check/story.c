@@ -287,6 +287,7 @@ static void run_case(const struct checker *checker, const struct story_case *c)
 	arena_init(&a, 1 << 20);
 	assert_int_equal(opt_defaults(contract_table, &contract, &a), 0);
 	read_words(c->contract ? c->contract : FULL, contract_table, &contract, &a);
+	contract.numbered_by_session = c->by_session;
 	void *options = arena_alloc(&a, checker->options_size + 1);
 	assert_int_equal(opt_defaults(checker->options, options, &a), 0);
 	read_words(c->options ? c->options : "", checker->options, options, &a);

@@ -23,6 +23,7 @@ struct story_case {
 	const char *contract;      /* "ordered resume_window=10s": keys of a contract; NULL: all that FULL promises */
 	const char *options;       /* of the checker: "within=5s"; NULL: its defaults */
 	const char *story;
+	bool by_session;           /* numbers are one run for a session: contract.numbered_by_session */
 	bool no_log;               /* the target file says nothing of a log */
 	/* Violations: "delivery.lost delivery.duplicate:3"; NULL: none at all. Of other checks there must be none. */
 	const char *fails;

@@ -18,6 +18,8 @@ void workload_tell(struct workload *w, struct event *e)
 uint32_t workload_epoch(struct workload *w, uint32_t channel, struct span epoch)
 {
 	uint64_t hash = hash_fnv1a(epoch);
+	if (w->site.dialect->cursor_of_connection)
+		channel = 1; /* an epoch is the session's: the same one on each of its channels */
 	if (epoch.len == 0 || channel < 1 || channel > w->n_channels)
 		return 0;
 	struct workload_channel *ch = &w->channels[channel - 1];

@@ -13,7 +13,9 @@ struct contract {
 	bool ordered;              /* messages of one publisher on one channel come as they were published */
 	bool total_order;          /* every subscriber of a channel sees one order */
 	bool numbered;             /* messages carry a seq that grows */
-	bool contiguous;           /* and goes up by one within a channel and epoch */
+	bool contiguous;           /* and goes up by one within a channel and epoch, or within a session */
+	/* Each session has one run of numbers, over all its channels. No key of a contract: `cursor.scope` of the dialect. */
+	bool numbered_by_session;
 	bool resumes;              /* a subscription can go on where it was */
 	bool tells_recovered;      /* and the server says whether it could */
 	bool idempotent;           /* a publish repeated with its key is delivered once */

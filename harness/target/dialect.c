@@ -190,6 +190,7 @@ static int compile(struct span text, const char *name, struct arena *a, const st
 		.contract = f->contract,
 		.rules = rules,
 	};
+	d->contract.numbered_by_session = d->cursor_of_connection;
 	*ret = d;
 	return 0;
 }
