@@ -39,7 +39,7 @@ static int idempotent_start(struct check_run *run, struct err *e)
 /* NULL: no number that others know it by. */
 static struct numbered *number_of(struct check_run *run, const struct track_stream *stream, const struct event *e)
 {
-	if (!e->seq || check_contract(run)->numbered_by_session)
+	if (!e->seq || contract_by_session(check_contract(run)))
 		return NULL;
 	struct idempotent *s = check_state(run);
 	struct numbers **n = slots_get(&s->streams, stream->slot, sizeof(*n));
@@ -83,7 +83,7 @@ static void on_message(struct check_run *run, const struct event *e)
 	bool repeated = ranges_has(&t->stream->repeated, e->index);
 	bool once = check_contract(run)->delivery != DELIVERY_AT_LEAST_ONCE;
 	struct numbered *known = number_of(run, t->stream, e);
-	bool shared = e->seq && !check_contract(run)->numbered_by_session;
+	bool shared = e->seq && !contract_by_session(check_contract(run));
 	uint64_t before;
 	if (t->client->tampered == e->connection)
 		return;

@@ -160,7 +160,7 @@ static void judge_queue(struct check_run *run, const struct track_sub *sub, uint
 {
 	struct restart *s = check_state(run);
 	uint64_t window = check_contract(run)->window;
-	bool by_session = check_contract(run)->numbered_by_session;
+	bool by_session = contract_by_session(check_contract(run));
 	struct told *acks = slots_get(&s->acks, sub->slot, sizeof(*acks));
 	if (!sub->on || sub->connection != e->connection || sub->ok_us >= told || !acks || !check_contract(run)->ordered ||
 	    (window && (by_session || !acks->last || acks->last + 1 > acks->acked_then + window)))

@@ -1,20 +1,19 @@
 /*
  * Resumes: told honestly, replayed exactly, in each of the hard situations. What is asked is "everything behind this
  * position"; what is told is whether that follows. A target that does not tell is held to what its contract promises.
- *
- * A replay is judged while it comes: from a confirmation that claims recovery to the number it named as the newest.
+ * Replays of numbered messages: resume_replay.h.
  */
 #include <stdlib.h>
 
 #include "harness/check/check.h"
 #include "harness/check/positions.h"
 #include "harness/check/resume_refused.h"
+#include "harness/check/resume_replay.h"
 #include "harness/check/slots.h"
 #include "harness/check/track.h"
 
 enum {
 	FAST_MS = 100,
-	SETTLE_MS = 5000,          /* a replay that has not ended after this long, at the end of the history, never will */
 };
 
 static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[] = "resume.twice",
@@ -26,17 +25,6 @@ static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE,
 
 struct resume_options {
 	uint64_t stale_ms;
-};
-
-/* Of a subscription: the replay that is coming. */
-struct replay {
-	bool on, zero, implicit, beyond;
-	bool again;                /* somebody had asked for the position that was asked for last */
-	uint64_t asked, next, newest, ok_us;
-	uint32_t connection, epoch;
-	uint64_t last_seq;         /* the highest that ever came, in last_epoch */
-	uint32_t last_epoch;
-	uint64_t recoveries;
 };
 
 /* Of a pair, without numbers: what was confirmed before the resume was asked for, and has to come first. */
@@ -53,10 +41,10 @@ struct takeover {
 };
 
 struct resume {
-	struct slots replays, dues, takeovers;
+	struct slots replays, runs, dues, takeovers; /* by subscription; of sessions by client; by pair; by client */
 	struct positions positions;
 	struct resume_refused refused;
-	uint64_t resumes, longest_us;
+	uint64_t resumes, longest_us, zeros;
 };
 
 static int resume_start(struct check_run *run, struct err *e)
@@ -71,20 +59,30 @@ static int resume_start(struct check_run *run, struct err *e)
 	return 0;
 }
 
+static struct resume_replay *replay_of(struct check_run *run, const struct track_sub *sub)
+{
+	struct resume *s = check_state(run);
+	if (contract_by_session(check_contract(run)))
+		return slots_get(&s->runs, sub->client->number, sizeof(struct resume_replay));
+	return slots_get(&s->replays, sub->slot, sizeof(struct resume_replay));
+}
+
 static void on_asked(struct check_run *run)
 {
 	struct resume *s = check_state(run);
 	struct track *t = check_track(run);
-	struct replay *r = slots_get(&s->replays, t->sub->slot, sizeof(*r));
+	struct resume_replay *r = replay_of(run, t->sub);
 	if (r)
 		r->again = positions_ask(&s->positions, t, t->sub);
 }
 
 static void count_situations(struct check_run *run, unsigned situation)
 {
+	struct resume *s = check_state(run);
 	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
 		if (situation & 1u << i)
 			check_samples(run, by_situation[i], 1);
+	s->zeros += (situation & (RESUME_ZERO | RESUME_EMPTY)) != 0;
 }
 
 static void judge_claim(struct check_run *run, unsigned situation, bool recovered, bool promised, const struct event *e,
@@ -105,11 +103,13 @@ static void judge_claim(struct check_run *run, unsigned situation, bool recovere
 static bool near_edge(const struct contract *c, const struct track_sub *sub, uint64_t missed)
 {
 	uint64_t away_us = sub->asked_us - sub->old_heard_us;
+	if (contract_by_session(c) && !missed)
+		missed = track_session_missed(sub->client);
 	return (c->resume_messages && missed * 2 > c->resume_messages) ||
 	       (c->resume_window_ms && away_us > c->resume_window_ms * 500);
 }
 
-static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct replay *r)
+static unsigned situation_of(struct check_run *run, const struct track_sub *sub, const struct resume_replay *r)
 {
 	unsigned situation = 0;
 	bool moved = sub->old_connection != sub->connection;
@@ -143,40 +143,29 @@ static void set_dues(struct check_run *run, struct track_sub *sub)
 	}
 }
 
-static void begin_replay(struct check_run *run, struct track_sub *sub, struct replay *r, unsigned situation,
+static void begin_replay(struct check_run *run, struct track_sub *sub, struct resume_replay *r, unsigned situation,
 			 bool promised)
 {
 	if (!check_contract(run)->numbered) {
 		if (check_contract(run)->ordered)
 			set_dues(run, sub);
-		return;
+	} else {
+		resume_replay_begin(run, sub, r, situation & RESUME_ZERO, promised);
 	}
-	r->implicit = !sub->resumes;
-	if (r->implicit && (!r->last_seq || r->last_epoch != sub->ok_epoch))
-		return;
-	r->on = true;
-	r->zero = situation & RESUME_ZERO;
-	r->beyond = !promised;
-	r->asked = r->implicit ? r->last_seq : sub->asked_seq;
-	r->next = r->asked + 1;
-	r->newest = sub->ok_seq;
-	r->ok_us = sub->ok_us;
-	r->connection = sub->connection;
-	r->epoch = sub->ok_epoch ? sub->ok_epoch : sub->asked_epoch;
-	if (!r->zero)
-		check_samples(run, SEQUENCE, 1);
 }
 
 static void on_confirmed(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
-	struct resume *s = check_state(run);
 	const struct contract *c = check_contract(run);
 	struct track_sub *sub = t->sub;
-	struct replay *r = slots_get(&s->replays, sub->slot, sizeof(*r));
+	struct resume_replay *r = replay_of(run, sub);
 	if (!r)
 		return;
-	r->on = false;
+	bool by_session = contract_by_session(c), first = !by_session || r->connection != sub->connection;
+	r->on = r->on && !first;
+	if (first && sub->recovered == RECOVERED_NO)
+		r->last_seq = 0;
 	if (t->first_spell || (!sub->resumes && sub->recovered == RECOVERED_UNTOLD))
 		return;
 	if (!sub->resumes && sub->old_connection == sub->connection)
@@ -195,13 +184,16 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 		return;
 	unsigned situation = situation_of(run, sub, r);
 	uint64_t missed = sub->ok_seq > sub->asked_seq && sub->resumes ? sub->ok_seq - sub->asked_seq : 0;
-	bool with_it = sub->client->recovered == RECOVERED_NO && sub->recovered == RECOVERED_NO;
-	/* A session that was refused was judged with its connection. */
+	bool with_it = sub->client->recovered == sub->recovered && (by_session || sub->recovered == RECOVERED_NO) &&
+		       sub->recovered != RECOVERED_UNTOLD;
+	/* A session that was refused, or goes on with its one run of numbers, was judged with its connection. */
 	if ((e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) && !with_it)
 		judge_claim(run, situation, claims, promised, e, sub->asked_us - sub->old_heard_us, missed);
+	if (with_it && first && claims && situation & RESUME_ZERO)
+		count_situations(run, RESUME_ZERO);
 	if (near_edge(c, sub, missed))
 		check_samples(run, EDGE, 1);
-	if (!claims)
+	if (!claims || !first)
 		return;
 	r->recoveries++;
 	begin_replay(run, sub, r, situation, promised);
@@ -216,7 +208,11 @@ static void on_connected(struct check_run *run, const struct event *e)
 	if (!k || c->connections < 2 || e->recovered == RECOVERED_UNTOLD)
 		return;
 	unsigned situation = (k->recoveries ? RESUME_TWICE : 0) | (track_is_nowhere(t, c) ? RESUME_EMPTY : 0);
-	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = check_contract(run)->resume_window_ms;
+	const struct contract *contract = check_contract(run);
+	uint64_t away_us = e->at_us - c->old_heard_us, window_ms = contract->resume_window_ms;
+	/* Not where each channel has its own numbers: it tells on its own whether all of it is there. */
+	bool kept = !contract_by_session(contract) || !contract->resume_messages ||
+		    track_session_missed(c) <= contract->resume_messages / 2;
 	if (!c->old_end_us)
 		situation |= RESUME_STALE;
 	else if (e->at_us - c->old_end_us <= FAST_MS * 1000)
@@ -224,44 +220,10 @@ static void on_connected(struct check_run *run, const struct event *e)
 	if (c->old_node && c->node && c->old_node != c->node)
 		situation |= RESUME_OTHER_NODE;
 	bool yes = e->recovered == RECOVERED_YES;
-	judge_claim(run, situation, yes, window_ms && away_us <= window_ms * 1000, e, away_us, 0);
+	judge_claim(run, situation, yes, window_ms && kept && away_us <= window_ms * 1000, e, away_us, 0);
 	k->recoveries += yes;
 	if (yes && !c->old_end_us)
 		*k = (struct takeover){c->old_connection, e->at_us, k->recoveries, false};
-}
-
-static const char *claim(const struct track_sub *sub)
-{
-	return sub->recovered == RECOVERED_YES ? "was told recovered on" : "resumed";
-}
-
-/* A number came while a replay is due. */
-static void on_number(struct check_run *run, struct replay *r, const struct event *e)
-{
-	const char *id = r->zero ? ZERO : SEQUENCE;
-	if (e->seq <= r->asked) {
-		if (!r->implicit && r->next == r->asked + 1) {
-			r->on = false;
-			check_fail(run, id, e, "client %u resumed channel %u behind number %llu, and got number %llu", e->client,
-				   e->channel, (unsigned long long)r->asked, (unsigned long long)e->seq);
-		}
-		return; /* later: sequence.monotonic */
-	}
-	if (r->zero || r->next > r->newest) {
-		r->on = false;
-		return;
-	}
-	bool gap = check_contract(run)->contiguous ? e->seq != r->next : e->seq < r->next;
-	if (gap) {
-		r->on = false;
-		check_fail(run, r->beyond ? EDGE : SEQUENCE, e,
-			   "client %u %s channel %u, and got number %llu where number %llu was due of %llu",
-			   e->client, claim(check_track(run)->sub), e->channel, (unsigned long long)e->seq, (unsigned long long)r->next,
-			   (unsigned long long)r->newest);
-		return;
-	}
-	r->next = e->seq + 1;
-	r->on = r->next <= r->newest;
 }
 
 static void on_due(struct check_run *run, const struct event *e)
@@ -278,7 +240,7 @@ static void on_due(struct check_run *run, const struct event *e)
 			if (ranges_has(&t->stream->ok, i)) {
 				check_fail(run, SEQUENCE, e,
 					   "client %u %s channel %u, and got message %llu of publisher %u before message %llu, which "
-					   "it had missed", e->client, claim(t->sub), e->channel,
+					   "it had missed", e->client, resume_claim(t->sub), e->channel,
 					   (unsigned long long)e->index, e->publisher, (unsigned long long)i);
 				due->range.last = 0;
 				return;
@@ -297,10 +259,10 @@ static void on_deliver(struct check_run *run, const struct event *e)
 			"client %u got over its old connection what was published after its session went on elsewhere",
 			   e->client);
 	}
-	struct replay *r = slots_get(&s->replays, t->sub->slot, sizeof(*r));
+	struct resume_replay *r = replay_of(run, t->sub);
 	if (r && r->on && e->connection == r->connection && e->seq && e->epoch == r->epoch &&
 	    t->client->tampered != e->connection)
-		on_number(run, r, e);
+		resume_replay_number(run, r, e);
 	if (r && e->seq && (r->last_epoch != e->epoch || e->seq > r->last_seq)) {
 		r->last_epoch = e->epoch;
 		r->last_seq = e->seq;
@@ -322,21 +284,6 @@ static void on_stale(struct check_run *run, const struct event *e)
 		e->client, (double)(e->at_us - k->at_us) / 1e6);
 }
 
-static void finish(struct check_run *run, struct track_sub *sub, const struct event *at)
-{
-	struct resume *s = check_state(run);
-	struct replay *r = sub->slot < s->replays.n ? slots_get(&s->replays, sub->slot, sizeof(*r)) : NULL;
-	if (!r || !r->on || r->connection != sub->connection || r->zero || r->next > r->newest)
-		return;
-	if (check_track(run)->now_us - r->ok_us < SETTLE_MS * 1000 || !check_contract(run)->contiguous)
-		return;
-	r->on = false;
-	if (sub->client->tampered != r->connection)
-		check_fail_of(run, r->beyond ? EDGE : SEQUENCE, at, sub->client->number, sub->channel->number,
-			      "client %u %s channel %u, and never got number %llu of %llu", sub->client->number, claim(sub),
-			      sub->channel->number, (unsigned long long)r->next, (unsigned long long)r->newest);
-}
-
 static void resume_event(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
@@ -354,7 +301,7 @@ static void resume_event(struct check_run *run, const struct event *e)
 		on_stale(run, e);
 	else if (e->kind == EVENT_END && t->ended && t->client->closes)
 		for (struct track_sub *sub = t->client->subs; sub; sub = sub->next_of_client)
-			finish(run, sub, e);
+			resume_replay_finish(run, replay_of(run, sub), sub, e);
 }
 
 static void resume_end(struct check_run *run)
@@ -364,7 +311,9 @@ static void resume_end(struct check_run *run)
 	for (size_t i = 0; i < t->n_clients; i++)
 		for (struct track_sub *sub = t->clients[i] ? t->clients[i]->subs : NULL; sub; sub = sub->next_of_client)
 			if (track_live(sub))
-				finish(run, sub, NULL);
+				resume_replay_finish(run, replay_of(run, sub), sub, NULL);
+	if (contract_by_session(check_contract(run)) && s->resumes && !s->zeros)
+		check_skip(run, ZERO, "a session's numbers do not say when nothing was missed: the target tells no newest number");
 	resume_blame(run, &s->refused, by_situation, EDGE);
 	if (s->resumes)
 		check_note(run, SEQUENCE, "%llu resumes, the longest after %.1f s", (unsigned long long)s->resumes,
@@ -376,6 +325,7 @@ static void resume_stop(struct check_run *run)
 	struct resume *s = check_state(run);
 	positions_fini(&s->positions);
 	slots_fini(&s->replays);
+	slots_fini(&s->runs);
 	slots_fini(&s->dues);
 	slots_fini(&s->takeovers);
 	resume_refused_fini(run, &s->refused);

@@ -55,7 +55,7 @@ static int sequence_start(struct check_run *run, struct err *e)
 	if (!c->numbered) {
 		check_skip(run, MONOTONIC, "the contract promises no numbers");
 		check_skip(run, SAME, "the contract promises no numbers");
-	} else if (c->numbered_by_session)
+	} else if (contract_by_session(c))
 		check_skip(run, SAME, "each session has its own numbers: there is nothing to compare between subscribers");
 	if (!c->contiguous)
 		check_skip(run, CONTIGUOUS, "the contract does not promise numbers without gaps");
@@ -244,9 +244,9 @@ static void session_event(struct check_run *run, const struct event *e)
 static void sequence_event(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
-	if (check_contract(run)->numbered && check_contract(run)->numbered_by_session)
+	if (contract_by_session(check_contract(run)))
 		session_event(run, e);
-	if (!e->seq || !check_contract(run)->numbered || check_contract(run)->numbered_by_session)
+	if (!e->seq || !check_contract(run)->numbered || contract_by_session(check_contract(run)))
 		return;
 	if (e->kind == EVENT_DELIVER && t->sub && t->stream) {
 		on_deliver(run, e);

@@ -372,13 +372,22 @@ void track_event(struct track *t, const struct event *e)
 
 bool track_is_nowhere(const struct track *t, const struct track_client *c)
 {
-	if (t->contract->numbered)
+	if (t->contract->numbered && !contract_by_session(t->contract))
 		return false;
 	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
 		for (const struct track_pair *p = s->pairs; p; p = p->next)
 			if (p->top)
 				return false;
 	return true;
+}
+
+uint64_t track_session_missed(const struct track_client *c)
+{
+	uint64_t missed = 0;
+	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
+		if (s->on)
+			missed += s->channel->published - (s->connection == c->connection ? s->old_published : s->got_published);
+	return missed;
 }
 
 bool track_promised(const struct track *t, const struct track_sub *s)
@@ -391,5 +400,7 @@ bool track_promised(const struct track *t, const struct track_sub *s)
 	if (s->resumes && s->ok_seq && s->asked_epoch == s->ok_epoch)
 		return s->ok_seq <= s->asked_seq || s->ok_seq - s->asked_seq <= c->resume_messages;
 	/* By count: what was on its way when it last got something is missed too, so half of it is left as a margin. */
-	return s->channel->published - s->old_published <= c->resume_messages / 2;
+	uint64_t missed = contract_by_session(c) ? track_session_missed(s->client)
+						 : s->channel->published - s->old_published;
+	return missed <= c->resume_messages / 2;
 }

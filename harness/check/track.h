@@ -155,6 +155,11 @@ static inline bool track_came_ahead(const struct track_pair *p)
 {
 	return p->here.n && p->here_turn >> 32 == p->sub->connection;
 }
+/*
+ * At most how many messages a client missed that comes back with its session, over all its channels: all that were
+ * published since it last got one of the channel, or, of a channel that is confirmed already, until then.
+ */
+uint64_t track_session_missed(const struct track_client *c);
 /* The contract promises that what this confirmation's absence missed is still there. */
 bool track_promised(const struct track *t, const struct track_sub *s);
 /*

@@ -31,7 +31,7 @@ static int window_start(struct check_run *run, struct err *e)
 	(void)e;
 	if (!check_contract(run)->window)
 		check_skip(run, WINDOW, "the contract promises no window");
-	else if (check_contract(run)->numbered_by_session)
+	else if (contract_by_session(check_contract(run)))
 		check_skip(run, WINDOW, "numbers and acknowledgements are of a session, and the window of a channel");
 	return 0;
 }
@@ -117,7 +117,7 @@ static void judge_shut(struct check_run *run, struct track_sub *s, const struct 
 static void window_event(struct check_run *run, const struct event *e)
 {
 	const struct track *t = check_track(run);
-	if (!check_contract(run)->window || check_contract(run)->numbered_by_session)
+	if (!check_contract(run)->window || contract_by_session(check_contract(run)))
 		return;
 	if (e->kind == EVENT_DELIVER && t->pair && track_live(t->sub))
 		on_message(run, e);

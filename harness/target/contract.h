@@ -39,5 +39,10 @@ struct contract {
 };
 extern const struct opt contract_table[];
 
+static inline bool contract_by_session(const struct contract *c)
+{
+	return c->numbered && c->numbered_by_session;
+}
+
 /* Every row that `from` states replaces that of `to`. */
 void contract_merge(struct contract *to, const struct contract *from);
