@@ -16,7 +16,7 @@ const struct opt contract_table[] = {
 	    .choices = deliveries),
 	ROW(1, "ordered", ordered, OPT_FLAG, "messages of one publisher on one channel come in the order they were published"),
 	ROW(2, "total_order", total_order, OPT_FLAG, "every subscriber of a channel sees one order"),
-	ROW(3, "numbered", numbered, OPT_FLAG, "messages carry a number that grows"),
+	ROW(3, "numbered", numbered, OPT_FLAG, "messages carry a number that grows, on its channel or in its session (a dialect's `cursor.scope`)"),
 	ROW(4, "contiguous", contiguous, OPT_FLAG, "and that number goes up by one"),
 	ROW(5, "resumes", resumes, OPT_FLAG, "a subscription can go on where it was"),
 	ROW(6, "tells_recovered", tells_recovered, OPT_FLAG, "the answer to a resume says whether everything missed follows"),

@@ -115,7 +115,7 @@ static const struct opt heartbeat_table[] = {
 static const struct opt cursor_table[] = {
 	PART(cursor, kind, OPT_ENUM, "how a message says where it stands: a number without gaps, one with gaps, a text, "
 	     "not at all but counted", .choices = cursor_kinds),
-	PART(cursor, scope, OPT_ENUM, "what one position is for", .choices = scopes),
+	PART(cursor, scope, OPT_ENUM, "what one position and one run of numbers are for: each channel, or all channels of a session", .choices = scopes),
 	PART(cursor, repeats, OPT_FLAG, "by the protocol, the client drops a message whose number is not above the newest one's"),
 	{0},
 };
