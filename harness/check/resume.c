@@ -7,8 +7,10 @@
 
 #include "harness/check/check.h"
 #include "harness/check/positions.h"
+#include "harness/check/resume_due.h"
 #include "harness/check/resume_refused.h"
 #include "harness/check/resume_replay.h"
+#include "harness/check/resume_silence.h"
 #include "harness/check/slots.h"
 #include "harness/check/track.h"
 
@@ -21,16 +23,10 @@ static const char SEQUENCE[] = "resume.sequence", ZERO[] = "resume.zero", TWICE[
 		  STALE[] = "resume.stale_socket";
 static const char *const checks[] = {SEQUENCE, ZERO, TWICE, FAST, EDGE, EPOCH, OTHER_NODE, STALE, NULL};
 /* By situation, as resume_refused.h orders them. */
-static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE, ZERO};
+static const char *const by_situation[] = {ZERO, TWICE, FAST, OTHER_NODE, STALE, ZERO, EDGE};
 
 struct resume_options {
 	uint64_t stale_ms;
-};
-
-/* Of a pair, without numbers: what was confirmed before the resume was asked for, and has to come first. */
-struct due {
-	struct range range;
-	uint32_t connection;
 };
 
 /* Of a client: the connection that its session was taken from. */
@@ -45,6 +41,7 @@ struct resume {
 	struct positions positions;
 	struct resume_refused refused;
 	uint64_t resumes, longest_us, zeros;
+	struct resume_silence silence;
 };
 
 static int resume_start(struct check_run *run, struct err *e)
@@ -80,15 +77,31 @@ static void count_situations(struct check_run *run, unsigned situation)
 {
 	struct resume *s = check_state(run);
 	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
-		if (situation & 1u << i)
+		if (situation & 1u << i) {
 			check_samples(run, by_situation[i], 1);
+			s->silence.edges += by_situation[i] == EDGE;
+		}
 	s->zeros += (situation & (RESUME_ZERO | RESUME_EMPTY)) != 0;
 }
 
-static void judge_claim(struct check_run *run, unsigned situation, bool recovered, bool promised, const struct event *e,
-			uint64_t away_us, uint64_t missed)
+/* What a position, or session, given then means may have been lost since, without a promise being broken. */
+static bool may_be_lost(struct check_run *run, uint64_t placed_us)
+{
+	const struct lives *l = &check_track(run)->lives;
+	return !lives_kept(l, check_contract(run), placed_us) || lives_broker_anew(l, placed_us);
+}
+
+/* within: the contract's time and number of messages. placed: when the position, or session, was given. */
+static void judge_claim(struct check_run *run, unsigned situation, bool recovered, bool within, const struct event *e,
+			uint64_t placed_us, uint64_t away_us, uint64_t missed)
 {
 	struct resume *s = check_state(run);
+	const struct lives *l = &check_track(run)->lives;
+	bool lost = may_be_lost(run, placed_us), broker = lives_broker_anew(l, placed_us), promised = within && !lost;
+	if (lives_nodes_anew(l, placed_us))
+		situation |= RESUME_ANEW;
+	s->silence.lost_nodes += within && lost && !recovered && !broker;
+	s->silence.lost_broker += within && lost && !recovered && broker;
 	s->resumes++;
 	s->longest_us = away_us > s->longest_us ? away_us : s->longest_us;
 	if (recovered)
@@ -115,7 +128,8 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 	bool moved = sub->old_connection != sub->connection;
 	if (track_is_nowhere(check_track(run), sub->client))
 		situation |= RESUME_EMPTY;
-	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered)
+	if (sub->resumes && sub->ok_seq == sub->asked_seq && (sub->ok_seq || sub->ok_epoch) && check_contract(run)->numbered &&
+	    sub->ok_epoch == sub->asked_epoch)
 		situation |= RESUME_ZERO;
 	if (r->recoveries || (sub->resumes && r->again))
 		situation |= RESUME_TWICE;
@@ -126,29 +140,12 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 	return situation;
 }
 
-/* Without numbers: all that was answered before the resume was asked for. */
-static void set_dues(struct check_run *run, struct track_sub *sub)
-{
-	struct resume *s = check_state(run);
-	for (struct track_stream *stream = sub->channel->streams; stream; stream = stream->next) {
-		struct track_pair *p = track_pair(check_track(run), sub, stream);
-		struct due *due = p ? slots_get(&s->dues, p->slot, sizeof(*due)) : NULL;
-		const struct range *answered = ranges_at(&stream->answered);
-		uint64_t known = stream->answered.n && answered[0].first == 1 ? answered[0].last : 0;
-		if (!due)
-			continue;
-		*due = (struct due){{(p->top > p->from ? p->top : p->from) + 1, known}, sub->connection};
-		if (known >= due->range.first || track_came_ahead(p))
-			check_samples(run, SEQUENCE, 1);
-	}
-}
-
 static void begin_replay(struct check_run *run, struct track_sub *sub, struct resume_replay *r, unsigned situation,
 			 bool promised)
 {
 	if (!check_contract(run)->numbered) {
 		if (check_contract(run)->ordered)
-			set_dues(run, sub);
+			resume_due_begin(run, &((struct resume *)check_state(run))->dues, SEQUENCE, sub);
 	} else {
 		resume_replay_begin(run, sub, r, situation & RESUME_ZERO, promised);
 	}
@@ -171,28 +168,33 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 	if (!sub->resumes && sub->old_connection == sub->connection)
 		return; /* told unasked: a new epoch */
 	bool promised = track_promised(t, sub);
+	uint64_t away_us = sub->asked_us - sub->old_heard_us;
 	bool claims = sub->recovered == RECOVERED_YES ||
 		      (sub->recovered == RECOVERED_UNTOLD && !c->tells_recovered && promised);
+	/* A session that was refused, or goes on with its one run of numbers, was judged with its connection. */
+	bool with_it = sub->client->recovered == sub->recovered && (by_session || sub->recovered == RECOVERED_NO) &&
+		       sub->recovered != RECOVERED_UNTOLD;
 	if (sub->resumes && sub->asked_epoch && sub->ok_epoch && sub->asked_epoch != sub->ok_epoch) {
 		check_samples(run, EPOCH, 1);
 		if (sub->recovered == RECOVERED_YES)
 			check_fail(run, EPOCH, e, "client %u resumed channel %u in epoch %u, is in epoch %u, and was told recovered",
 				   e->client, e->channel, sub->asked_epoch, sub->ok_epoch);
+		else if (e->recovered == RECOVERED_NO && !with_it)
+			judge_claim(run, situation_of(run, sub, r), false, track_within(t, sub), e, sub->old_placed_us, away_us, 0);
 		return;
 	}
 	if (!claims && sub->recovered != RECOVERED_NO)
 		return;
 	unsigned situation = situation_of(run, sub, r);
 	uint64_t missed = sub->ok_seq > sub->asked_seq && sub->resumes ? sub->ok_seq - sub->asked_seq : 0;
-	bool with_it = sub->client->recovered == sub->recovered && (by_session || sub->recovered == RECOVERED_NO) &&
-		       sub->recovered != RECOVERED_UNTOLD;
-	/* A session that was refused, or goes on with its one run of numbers, was judged with its connection. */
 	if ((e->recovered != RECOVERED_UNTOLD || !c->tells_recovered) && !with_it)
-		judge_claim(run, situation, claims, promised, e, sub->asked_us - sub->old_heard_us, missed);
+		judge_claim(run, situation, claims, track_within(t, sub), e, sub->old_placed_us, away_us, missed);
 	if (with_it && first && claims && situation & RESUME_ZERO)
 		count_situations(run, RESUME_ZERO);
-	if (near_edge(c, sub, missed))
+	if (near_edge(c, sub, missed) && (claims || !may_be_lost(run, sub->old_placed_us))) {
 		check_samples(run, EDGE, 1);
+		((struct resume *)check_state(run))->silence.edges++;
+	}
 	if (!claims || !first)
 		return;
 	r->recoveries++;
@@ -220,32 +222,10 @@ static void on_connected(struct check_run *run, const struct event *e)
 	if (c->old_node && c->node && c->old_node != c->node)
 		situation |= RESUME_OTHER_NODE;
 	bool yes = e->recovered == RECOVERED_YES;
-	judge_claim(run, situation, yes, window_ms && kept && away_us <= window_ms * 1000, e, away_us, 0);
+	judge_claim(run, situation, yes, window_ms && kept && away_us <= window_ms * 1000, e, c->old_up_us, away_us, 0);
 	k->recoveries += yes;
 	if (yes && !c->old_end_us)
 		*k = (struct takeover){c->old_connection, e->at_us, k->recoveries, false};
-}
-
-static void on_due(struct check_run *run, const struct event *e)
-{
-	struct track *t = check_track(run);
-	struct resume *s = check_state(run);
-	struct due *due = t->pair->slot < s->dues.n ? slots_get(&s->dues, t->pair->slot, sizeof(*due)) : NULL;
-	struct range gap;
-	if (!due || due->connection != e->connection || e->index <= due->range.last)
-		return;
-	uint64_t from = due->range.first;
-	for (; from <= due->range.last && ranges_gap(&t->pair->got, from, due->range.last, &gap); from = gap.last + 1)
-		for (uint64_t i = gap.first; i <= gap.last; i++)
-			if (ranges_has(&t->stream->ok, i)) {
-				check_fail(run, SEQUENCE, e,
-					   "client %u %s channel %u, and got message %llu of publisher %u before message %llu, which "
-					   "it had missed", e->client, resume_claim(t->sub), e->channel,
-					   (unsigned long long)e->index, e->publisher, (unsigned long long)i);
-				due->range.last = 0;
-				return;
-			}
-	due->range.last = 0; /* all is there */
 }
 
 static void on_deliver(struct check_run *run, const struct event *e)
@@ -268,7 +248,7 @@ static void on_deliver(struct check_run *run, const struct event *e)
 		r->last_seq = e->seq;
 	}
 	if (t->pair && t->fresh && t->client->tampered != e->connection)
-		on_due(run, e);
+		resume_due_deliver(run, &s->dues, SEQUENCE, resume_claim(t->sub), e);
 }
 
 /* Anything that comes over the old connection long after the takeover: it is still open, and served. */
@@ -315,6 +295,7 @@ static void resume_end(struct check_run *run)
 	if (contract_by_session(check_contract(run)) && s->resumes && !s->zeros)
 		check_skip(run, ZERO, "a session's numbers do not say when nothing was missed: the target tells no newest number");
 	resume_blame(run, &s->refused, by_situation, EDGE);
+	resume_silence_tell(run, &s->silence, EDGE);
 	if (s->resumes)
 		check_note(run, SEQUENCE, "%llu resumes, the longest after %.1f s", (unsigned long long)s->resumes,
 			   (double)s->longest_us / 1e6);

@@ -48,7 +48,8 @@ static void blame(struct check_run *run, struct resume_refused *r, unsigned s, c
 {
 	static const char *const words[] = {", with nothing missed", ", again", ", at once", ", on another node",
 					    ", while its old connection was open",
-					    ", before any message had come to it,"};
+					    ", before any message had come to it,",
+					    ", every node's process having begun anew (`survives_restart`),"};
 	char special[160] = "";
 	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
 		if (s & 1u << i)

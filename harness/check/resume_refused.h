@@ -13,7 +13,8 @@ enum resume_situation {
 	RESUME_OTHER_NODE = 8,
 	RESUME_STALE = 16,         /* its old connection was still open */
 	RESUME_EMPTY = 32,         /* no message had come to the client yet, so that it has no position */
-	RESUME_SITUATIONS = 6,
+	RESUME_ANEW = 64,          /* every node's process had begun anew meanwhile */
+	RESUME_SITUATIONS = 7,
 };
 
 struct resume_refused {

@@ -19,7 +19,7 @@ enum {
 
 struct message {
 	uint32_t publisher;
-	uint64_t index;
+	uint64_t index, sent_us;
 };
 
 /* What travels. To the server: a publish or a subscribe; to the client: an answer or a message. */
@@ -29,6 +29,7 @@ struct item {
 	uint64_t index, seq;
 	enum recovered recovered;
 	bool resumes, replay;
+	uint64_t sent_us;
 };
 
 struct queue {
@@ -97,7 +98,8 @@ static bool lies(struct world *w, enum lie lie, unsigned one_in)
 static void send_message(struct world *w, struct client *c, uint32_t channel, uint64_t seq, bool replay)
 {
 	const struct message *m = &w->channels[channel - 1].log[seq - 1];
-	struct item i = {MESSAGE, channel, w->channels[channel - 1].epoch, m->publisher, m->index, seq, 0, false, replay};
+	struct item i = {MESSAGE, channel, w->channels[channel - 1].epoch, m->publisher, m->index, seq, 0, false, replay, 0};
+	i.sent_us = m->sent_us;
 	if (!replay && lies(w, LOSES, 50))
 		return;
 	if (!replay && lies(w, CROSSES_CHANNELS, 50))
@@ -120,7 +122,7 @@ static void serve_publish(struct world *w, struct client *publisher, const struc
 	struct channel *ch = &w->channels[i->channel - 1];
 	bool stored = !lies(w, CONFIRMS_UNSTORED, 50);
 	if (stored && ch->n < LOG_MAX) {
-		ch->log[ch->n++] = (struct message){i->publisher, i->index};
+		ch->log[ch->n++] = (struct message){i->publisher, i->index, w->now_us};
 		if (ch->n - ch->first >= KEPT)
 			ch->first = ch->n - KEPT + 1;
 		for (size_t c = 0; c < SUBS; c++)
@@ -129,7 +131,7 @@ static void serve_publish(struct world *w, struct client *publisher, const struc
 	}
 	if (answer)
 		put(&publisher->down, (struct item){PUBLISHED, i->channel, ch->epoch, i->publisher, i->index,
-						    stored ? ch->n : 0, 0, false, false});
+						    stored ? ch->n : 0, 0, false, false, 0});
 }
 
 static void serve_subscribe(struct world *w, struct client *c, const struct item *i)
@@ -177,16 +179,18 @@ static void serve(struct world *w, struct client *c, struct queue *q)
 		serve_subscribe(w, c, &i);
 }
 
+/* The store comes back empty. */
 static void new_epoch(struct world *w, uint32_t channel)
 {
 	struct channel *ch = &w->channels[channel - 1];
+	tell(w, 0, (struct event){.kind = EVENT_FAULT, .type = EVENT_INFO, .text = "backplane_kill", .note = "node.ended"});
 	ch->epoch++;
 	ch->n = 0;
 	ch->first = 1;
 	for (size_t c = 0; c < SUBS; c++)
 		if (w->clients[c].subscribed && w->clients[c].channel == channel)
 			put(&w->clients[c].down,
-			    (struct item){SUBSCRIBED, channel, ch->epoch, 0, 0, 0, RECOVERED_NO, false, false});
+			    (struct item){SUBSCRIBED, channel, ch->epoch, 0, 0, 0, RECOVERED_NO, false, false, 0});
 }
 
 /* The clients ------------------------------------------------------------------------------------------------------ */
@@ -220,6 +224,7 @@ static void hear(struct world *w, struct client *c)
 		e.index = i.index;
 		e.said_channel = c->channel;
 		e.replay = i.replay;
+		e.sent_us = i.sent_us;
 		c->seq = i.seq > c->seq || i.epoch != c->epoch ? i.seq : c->seq;
 		c->epoch = i.epoch;
 	}
@@ -239,7 +244,7 @@ static void come(struct world *w, struct client *c)
 	bool resumes = c->epoch != 0;
 	tell(w, number, (struct event){.kind = EVENT_SUBSCRIBE, .type = EVENT_INVOKE, .channel = c->channel, .seq = c->seq,
 				       .epoch = c->epoch});
-	put(&c->up, (struct item){SUBSCRIBE, c->channel, c->epoch, 0, 0, c->seq, 0, resumes, false});
+	put(&c->up, (struct item){SUBSCRIBE, c->channel, c->epoch, 0, 0, c->seq, 0, resumes, false, 0});
 }
 
 /* What is on its way to the client is gone; what is on its way to the server is gone from somewhere on, or late. */
@@ -264,7 +269,7 @@ static void publish(struct world *w, struct client *c)
 	struct event e = {.kind = EVENT_PUBLISH, .type = EVENT_INVOKE, .channel = c->channel, .publisher = number,
 			  .index = ++c->index};
 	tell(w, number, e);
-	put(&c->up, (struct item){PUBLISH, c->channel, 0, number, c->index, 0, 0, false, false});
+	put(&c->up, (struct item){PUBLISH, c->channel, 0, number, c->index, 0, 0, false, false, 0});
 }
 
 static void step(struct world *w)

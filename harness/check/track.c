@@ -187,6 +187,7 @@ static void on_connect(struct track *t, const struct event *e)
 	c->old_node = c->node;
 	c->old_end_us = c->up ? 0 : c->end_us;
 	c->old_heard_us = c->heard_us;
+	c->old_up_us = c->up_us;
 	c->connection = e->connection;
 	c->node = e->node;
 	c->connections++;
@@ -235,7 +236,10 @@ static void confirm(struct track *t, struct track_sub *s, const struct event *e)
 	s->old_end_us = same ? 0 : s->left_end_us;
 	s->old_node = same ? s->client->node : s->left_node;
 	s->old_published = s->got_published;
-	if (!s->asking) {
+	s->old_placed_us = s->placed_us;
+	if (s->asking) {
+		s->placed_us = s->asked_us;
+	} else {
 		s->resumes = false;
 		s->asked_us = e->at_us;
 	}
@@ -335,6 +339,7 @@ void track_event(struct track *t, const struct event *e)
 	t->dropped = (struct range){0};
 	if (t->client && is_heard(t->client, e))
 		t->client->heard_us = e->at_us;
+	lives_event(&t->lives, e);
 	switch (e->kind) {
 	case EVENT_CONNECT:
 		on_connect(t, e);
@@ -379,28 +384,4 @@ bool track_is_nowhere(const struct track *t, const struct track_client *c)
 			if (p->top)
 				return false;
 	return true;
-}
-
-uint64_t track_session_missed(const struct track_client *c)
-{
-	uint64_t missed = 0;
-	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
-		if (s->on)
-			missed += s->channel->published - (s->connection == c->connection ? s->old_published : s->got_published);
-	return missed;
-}
-
-bool track_promised(const struct track *t, const struct track_sub *s)
-{
-	const struct contract *c = t->contract;
-	if (!c->resumes || !c->resume_window_ms || s->asked_us - s->old_heard_us > c->resume_window_ms * 1000)
-		return false;
-	if (!c->resume_messages)
-		return true;
-	if (s->resumes && s->ok_seq && s->asked_epoch == s->ok_epoch)
-		return s->ok_seq <= s->asked_seq || s->ok_seq - s->asked_seq <= c->resume_messages;
-	/* By count: what was on its way when it last got something is missed too, so half of it is left as a margin. */
-	uint64_t missed = contract_by_session(c) ? track_session_missed(s->client)
-						 : s->channel->published - s->old_published;
-	return missed <= c->resume_messages / 2;
 }

@@ -7,6 +7,7 @@
  * Memory: an entry for each client, channel, stream, subscription, and pair of subscription and stream.
  */
 #include "harness/base/err.h"
+#include "harness/check/lives.h"
 #include "harness/check/map.h"
 #include "harness/check/ranges.h"
 #include "harness/history/event.h"
@@ -34,7 +35,7 @@ struct track_client {
 	uint64_t up_us, end_us, heard_us; /* since when, until when; the last that came from the target */
 	/* Of the connection before, as the client left it; end 0: it was still open. */
 	uint32_t old_connection, old_node;
-	uint64_t old_end_us, old_heard_us;
+	uint64_t old_up_us, old_end_us, old_heard_us;
 	struct track_sub *subs;
 };
 
@@ -79,6 +80,7 @@ struct track_sub {
 	uint64_t old_heard_us, old_end_us;
 	uint32_t left_node;        /* the same of the last one, once it was left */
 	uint64_t left_heard_us, left_end_us;
+	uint64_t placed_us, old_placed_us; /* its position is no older: what it got was published then, or it asked then; and the one before */
 	uint64_t got_published;    /* invoked on the channel when it last got a message */
 	uint64_t old_published;    /* the same, when it was confirmed again */
 	uint32_t turn;             /* changes with each ask, confirmation and end: what is `here` belongs to one */
@@ -115,6 +117,7 @@ struct track {
 	char healed[TRACK_NAME_MAX]; /* the fault that was healed last, "": none */
 	uint64_t healed_us;
 	uint64_t calm_us;          /* since when no fault is in force; UINT64_MAX: one is */
+	struct lives lives;
 	uint64_t down_us;          /* when a node last became not ready; 0: never */
 	uint64_t lag_us;           /* the longest that the harness's own loop was late, in this phase */
 	bool no_log;               /* the target's log is not read */
@@ -160,7 +163,9 @@ static inline bool track_came_ahead(const struct track_pair *p)
  * published since it last got one of the channel, or, of a channel that is confirmed already, until then.
  */
 uint64_t track_session_missed(const struct track_client *c);
-/* The contract promises that what this confirmation's absence missed is still there. */
+/* The absence before this confirmation is within the time and the number of messages of the contract. */
+bool track_within(const struct track *t, const struct track_sub *s);
+/* And so the contract promises that what it missed is still there: no restart of the nodes took it away. */
 bool track_promised(const struct track *t, const struct track_sub *s);
 /*
  * The first index that its publisher sent over the same connection: messages of one were published in the order of

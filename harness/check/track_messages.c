@@ -121,8 +121,40 @@ void track_deliver(struct track *t, const struct event *e)
 	struct track_stream *s = stream_of(t, e->publisher, false);
 	if (!s || e->index == 0 || e->index > s->invoked)
 		return; /* never published */
+	uint64_t placed_us = e->sent_us ? e->sent_us : e->at_us;
+	if (e->connection == t->sub->connection && placed_us > t->sub->placed_us)
+		t->sub->placed_us = placed_us;
 	t->stream = s;
 	t->pair = track_pair(t, t->sub, s);
 	if (t->pair)
 		note_got(t, t->sub, t->pair, e);
+}
+
+uint64_t track_session_missed(const struct track_client *c)
+{
+	uint64_t missed = 0;
+	for (const struct track_sub *s = c->subs; s; s = s->next_of_client)
+		if (s->on)
+			missed += s->channel->published - (s->connection == c->connection ? s->old_published : s->got_published);
+	return missed;
+}
+
+bool track_within(const struct track *t, const struct track_sub *s)
+{
+	const struct contract *c = t->contract;
+	if (!c->resumes || !c->resume_window_ms || s->asked_us - s->old_heard_us > c->resume_window_ms * 1000)
+		return false;
+	if (!c->resume_messages)
+		return true;
+	if (s->resumes && s->ok_seq && s->asked_epoch == s->ok_epoch)
+		return s->ok_seq <= s->asked_seq || s->ok_seq - s->asked_seq <= c->resume_messages;
+	/* By count: what was on its way when it last got something is missed too, so half of it is left as a margin. */
+	uint64_t missed = contract_by_session(c) ? track_session_missed(s->client)
+						 : s->channel->published - s->old_published;
+	return missed <= c->resume_messages / 2;
+}
+
+bool track_promised(const struct track *t, const struct track_sub *s)
+{
+	return track_within(t, s) && lives_kept(&t->lives, t->contract, s->old_placed_us);
 }

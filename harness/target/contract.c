@@ -41,6 +41,8 @@ const struct opt contract_table[] = {
 	ROW(23, "answers_errors", answers_errors, OPT_FLAG,
 	    "a message that the application cannot read is answered with an error, and the connection stays"),
 	ROW(24, "window", window, OPT_U64, "messages of one channel in flight to a client that has not acknowledged them, at most"),
+	ROW(25, "survives_restart", survives_restart, OPT_FLAG,
+	    "resumes work even when every node's process was restarted meanwhile: what they need is not in its memory alone"),
 	{0},
 };
 

@@ -21,6 +21,7 @@ struct contract {
 	bool idempotent;           /* a publish repeated with its key is delivered once */
 	uint64_t resume_window_ms; /* who is away for less gets everything it missed */
 	uint64_t resume_messages;  /* and misses fewer than these; 0: no bound */
+	bool survives_restart;     /* even if every node was restarted: it is not in their memory alone */
 	uint64_t heartbeat_ms, heartbeat_timeout_ms;
 	uint64_t drain_ms;         /* a node that is told to stop has closed everybody within this */
 	struct opt_strings goodbyes; /* with these codes, of the target file's `restart`; none: 1001 and 1012 */
