@@ -121,10 +121,10 @@ int site_speech(struct site *s, const struct scenario *scenario, struct site_spe
 	*ret = (struct site_speech){.dialect = s->dialect, .contract = s->contract, .variables = s->variables};
 	int r = 0;
 	if (scenario->variant) {
-		const char *name = arena_printf(s->arena, "%s-%s", s->dialect->name, scenario->variant);
-		r = name ? dialect_load(name, s->target->folder, s->arena, &ret->dialect, e) : -ENOMEM;
+		r = dialect_load_variant(s->target->dialect, s->dialect, scenario->variant, s->target->folder, s->arena,
+					 &ret->dialect, e);
 		if (r < 0)
-			return err_set(e, ENOENT, "the dialect %s has no variant \"%s\"", s->dialect->name, scenario->variant);
+			return r;
 		ret->contract = ret->dialect->contract;
 		contract_merge(&ret->contract, &s->target->contract);
 	}

@@ -181,6 +181,7 @@ static int compile(struct span text, const char *name, struct arena *a, const st
 		.cursor = f->cursor.kind,
 		.cursor_of_connection = f->cursor.scope == DIALECT_SCOPE_CONNECTION,
 		.resumes = f->resume.by != RESUME_BY_NOTHING,
+		.sessions = f->resume.restores && f->resume.by != RESUME_BY_NOTHING && f->resume.by != RESUME_BY_SUBSCRIBE,
 		.can_publish = f->publish.say || f->publish.http.target,
 		.publish_by_http = f->publish.http.target,
 		.publish_subscribed = !f->publish.http.target &&
@@ -240,6 +241,25 @@ int dialect_load(const char *name, const char *folder, struct arena *a, const st
 		return err_set(e, ENOMEM, "%s: needs more memory than is allowed", name);
 	int r = file_read(path, CONF_FILE_MAX, &text, e);
 	return r < 0 ? r : compile(buf_span(&text), path, a, ret_dialect, e);
+}
+
+int dialect_load_variant(const char *name, const struct dialect *base, const char *variant, const char *folder,
+			 struct arena *a, const struct dialect **ret_dialect, struct err *e)
+{
+	size_t len = strlen(name), stem = is_path(name) && len > 5 && strcmp(name + len - 5, ".yaml") == 0 ? len - 5 : len;
+	const char *other = arena_printf(a, "%.*s-%s%s", (int)stem, name, variant, name + stem);
+	if (!other)
+		return err_set(e, ENOMEM, "%s: needs more memory than is allowed", name);
+	int r = dialect_load(other, folder, a, ret_dialect, e);
+	if (r != -ENOENT)
+		return r;
+	if (base->sessions && strcmp(variant, "sessions") == 0) {
+		*ret_dialect = base;
+		return 0;
+	}
+	if (!is_path(name))
+		return err_set(e, ENOENT, "the dialect %s has no variant \"%s\"", base->name, variant);
+	return err_set(e, ENOENT, "the dialect %s has no variant \"%s\": there is no %s", base->name, variant, other);
 }
 
 const struct opt_map *dialect_variables(const struct dialect *d)

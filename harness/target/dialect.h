@@ -34,6 +34,7 @@ struct dialect {
 	int cursor;                /* enum dialect_cursor */
 	bool cursor_of_connection; /* one position for all channels of a connection */
 	bool resumes;              /* a client can say where it was */
+	bool sessions;             /* it comes back with a session, whose subscriptions the server restores */
 	bool can_publish;          /* over the connection or by HTTP */
 	bool publish_by_http;      /* then a session publishes without a connection */
 	bool publish_subscribed;   /* only on channels that the session is subscribed to */
@@ -50,6 +51,13 @@ extern const struct opt dialect_table[];
  */
 int dialect_load(const char *name, const char *folder, struct arena *a, const struct dialect **ret_dialect,
 		 struct err *e);
+/*
+ * Another way to speak to the same target: NAME-VARIANT of a built-in one, and PATH-VARIANT.yaml beside PATH.yaml. `base` is
+ * what `name` names: one of sessions is its own variant "sessions" where there is no other. Errors as above; -ENOENT:
+ * there is none.
+ */
+int dialect_load_variant(const char *name, const struct dialect *base, const char *variant, const char *folder,
+			 struct arena *a, const struct dialect **ret_dialect, struct err *e);
 /* The variables that a target file may set for this dialect, with what they are otherwise. */
 const struct opt_map *dialect_variables(const struct dialect *d);
 /* -EINVAL with a sentence, and the nearest known one, for a variable that the dialect does not have. */

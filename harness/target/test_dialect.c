@@ -133,8 +133,78 @@ static void names(void **state)
 	arena_fini(&a);
 }
 
+static void write_text(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+#define SESSIONS "connect: {ok: '{\"s\":\"$session\"}'}\nresume: {by: query, query: 's=$session', restores: true}\n"
+
+static void variants(void **state)
+{
+	static const struct {
+		const char *base, *variant, *wanted, *says; /* the variant's file, NULL: none; its name, NULL: refused, and how */
+	} rows[] = {
+		{GOOD, GOOD "about: other\n", "other", NULL},
+		{GOOD SESSIONS, GOOD "about: other\n", "other", NULL},
+		{GOOD SESSIONS, NULL, "", NULL},
+		{GOOD, NULL, NULL, "the dialect d has no variant \"sessions\": there is no ./d-sessions.yaml"},
+		{GOOD SESSIONS, "dialect: d\nwhat: 1\n", NULL, "d-sessions.yaml:2:1: "},
+	};
+	char folder[] = "/tmp/wsquall-dialect-XXXXXX", base[64], variant[64];
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(base, sizeof(base), "%s/d.yaml", folder);
+	snprintf(variant, sizeof(variant), "%s/d-sessions.yaml", folder);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct dialect *d, *v = NULL;
+		struct arena a;
+		struct err e = {0};
+		arena_init(&a, ARENA_MAX);
+		write_text(base, rows[i].base);
+		if (rows[i].variant)
+			write_text(variant, rows[i].variant);
+		assert_int_equal(dialect_load("./d.yaml", folder, &a, &d, &e), 0);
+		int r = dialect_load_variant("./d.yaml", d, "sessions", folder, &a, &v, &e);
+		assert_int_equal(r == 0, rows[i].wanted != NULL);
+		if (rows[i].wanted)
+			assert_string_equal(v->about ? v->about : "", rows[i].wanted);
+		else
+			assert_non_null(strstr(e.text, rows[i].says));
+		arena_fini(&a);
+		unlink(variant);
+	}
+	unlink(base);
+	rmdir(folder);
+}
+
+static void variants_built_in(void **state)
+{
+	const struct dialect *d, *v;
+	struct arena a;
+	struct err e;
+	(void)state;
+	arena_init(&a, ARENA_MAX);
+	assert_int_equal(dialect_load("wsquall", NULL, &a, &d, &e), 0);
+	assert_false(d->sessions);
+	assert_int_equal(dialect_load_variant("wsquall", d, "sessions", NULL, &a, &v, &e), 0);
+	assert_string_equal(v->name, "wsquall-sessions");
+	assert_int_equal(dialect_load("centrifugo", NULL, &a, &d, &e), 0);
+	assert_int_equal(dialect_load_variant("centrifugo", d, "sessions", NULL, &a, &v, &e), -ENOENT);
+	assert_string_equal(e.text, "the dialect centrifugo has no variant \"sessions\"");
+	assert_int_equal(dialect_load("mqtt5", NULL, &a, &d, &e), 0);
+	assert_int_equal(dialect_load_variant("mqtt5", d, "sessions", NULL, &a, &v, &e), 0);
+	assert_ptr_equal(v, d);
+	assert_int_equal(dialect_load_variant("mqtt5", d, "other", NULL, &a, &v, &e), -ENOENT);
+	arena_fini(&a);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(builtin), cmocka_unit_test(mistakes), cmocka_unit_test(names)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(builtin), cmocka_unit_test(mistakes), cmocka_unit_test(names),
+					   cmocka_unit_test(variants), cmocka_unit_test(variants_built_in)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
