@@ -42,6 +42,7 @@ struct campaign {
 	const struct dialogue_row **dialogues; /* of the suite `readiness` */
 	size_t n_dialogues;
 	size_t n_items;            /* of the result: cases, then those of each scenario, then dialogues */
+	const char *no_metrics;    /* a remark: metrics that the target file names and no page had; NULL: none */
 	const char *untested;      /* a remark: checks that no scenario put to the test; NULL: none */
 	const char *guarded;       /* why the target file's guard stopped the run, or NULL */
 	struct guard *guard;       /* when a scenario touches what is outside of us */

@@ -285,6 +285,7 @@ int campaign_scenarios_run(struct campaign_view *v, struct err *e)
 		r = run_all(&stage, true, 1, e);
 	c->guarded = stage.guarded;
 	c->untested = c->n_scenarios ? untested(&stage) : NULL;
+	c->no_metrics = scrape_missing(c->site.target, &c->site.scraped, &c->arena);
 	timer_fini(&stage.tick);
 	for (size_t i = 0; i < stage.n; i++)
 		scenario_run_free(stage.jobs[i].run);

@@ -231,6 +231,8 @@ static const char *const *make_notes(struct campaign *c)
 		notes[n++] = "the target names no dialect, so nobody could subscribe: the chaos suite was not run ('wsquall init' writes a target file)";
 	if (c->untested)
 		notes[n++] = c->untested;
+	if (c->no_metrics)
+		notes[n++] = c->no_metrics;
 	return notes;
 }
 

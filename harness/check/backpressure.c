@@ -250,7 +250,12 @@ static void judge_bounded(struct check_run *run)
 {
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
-	if (!judge_lines(run, b->lines, o->metric, o->peak) && judge_lines(run, b->memory, MEMORY, 0))
+	bool told = false;
+	for (uint32_t node = 0; node < NODES_MAX; node++)
+		told |= b->lines[node].n || b->memory[node].n;
+	if (b->slow_client && !told && !b->queue_known)
+		check_skip(run, BOUNDED, "nothing tells how much waits in the target: `queue` among its `metrics` would");
+	else if (!judge_lines(run, b->lines, o->metric, o->peak) && judge_lines(run, b->memory, MEMORY, 0))
 		check_unknown(run, BOUNDED, "its memory grew by %.1f MiB at most, which does not tell how much waited: `queue` among "
 			      "its `metrics` would", b->most_grown / 1048576);
 }

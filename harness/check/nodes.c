@@ -37,6 +37,7 @@ struct nodes {
 	uint64_t away_us;          /* since when the broker is away; 0: it is there */
 	uint64_t frozen_us;        /* since when it stands still: then nothing can be stored; 0: it does not */
 	bool fell, watched, ready_told;
+	bool knows_nodes;          /* a connection named its node */
 };
 
 static bool is_broker_fault(const struct event *e)
@@ -143,6 +144,7 @@ static void nodes_event(struct check_run *run, const struct event *e)
 {
 	struct nodes *n = check_state(run);
 	const struct track *t = check_track(run);
+	n->knows_nodes |= e->kind == EVENT_CONNECT && e->node;
 	if (e->kind == EVENT_DELIVER && t->pair && t->fresh)
 		on_message(run, e);
 	else if (e->kind == EVENT_FAULT && is_broker_fault(e))
@@ -165,6 +167,8 @@ static void nodes_end(struct check_run *run)
 		for (struct track_sub *s = t->clients[i] ? t->clients[i]->subs : NULL; s; s = s->next_of_client)
 			if (s->spells)
 				judge_crossing(run, s);
+	if (!n->knows_nodes)
+		check_skip(run, CROSS, CHECK_NO_NODES);
 	check_samples(run, CROSS, n->across);
 	check_note(run, CROSS, "%llu messages crossed from node to node", (unsigned long long)n->across);
 	check_note(run, OUTAGE, "%llu outages", (unsigned long long)n->outages);

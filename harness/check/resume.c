@@ -267,6 +267,7 @@ static void on_stale(struct check_run *run, const struct event *e)
 static void resume_event(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
+	resume_silence_event(&((struct resume *)check_state(run))->silence, e);
 	if (!check_contract(run)->resumes)
 		return;
 	if (e->kind == EVENT_DELIVER && t->sub)
@@ -295,7 +296,7 @@ static void resume_end(struct check_run *run)
 	if (contract_by_session(check_contract(run)) && s->resumes && !s->zeros)
 		check_skip(run, ZERO, "a session's numbers do not say when nothing was missed: the target tells no newest number");
 	resume_blame(run, &s->refused, by_situation, EDGE);
-	resume_silence_tell(run, &s->silence, EDGE);
+	resume_silence_tell(run, &s->silence, EDGE, EPOCH, ZERO, OTHER_NODE);
 	if (s->resumes)
 		check_note(run, SEQUENCE, "%llu resumes, the longest after %.1f s", (unsigned long long)s->resumes,
 			   (double)s->longest_us / 1e6);

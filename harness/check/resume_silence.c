@@ -1,9 +1,19 @@
-/* What was refused and is nobody's fault: a reader of the result must see that it happened. */
+/* A word that came once shows that the protocol has it. */
 #include "harness/check/resume_silence.h"
 
 #include <stdio.h>
 
-void resume_silence_tell(struct check_run *run, const struct resume_silence *s, const char *edge)
+void resume_silence_event(struct resume_silence *s, const struct event *e)
+{
+	bool ok = e->type == EVENT_OK, connect = ok && e->kind == EVENT_CONNECT, confirm = ok && e->kind == EVENT_SUBSCRIBE;
+	s->connected |= connect;
+	s->confirmed |= confirm;
+	s->nodes |= connect && e->node;
+	s->epochs |= confirm && e->epoch;
+	s->newest |= confirm && e->seq;
+}
+
+static void tell_lost(struct check_run *run, const struct resume_silence *s, const char *edge)
 {
 	char what[200];
 	if (!s->lost_nodes && !s->lost_broker)
@@ -18,4 +28,18 @@ void resume_silence_tell(struct check_run *run, const struct resume_silence *s, 
 		check_note(run, edge, "%s", what);
 	else
 		check_skip(run, edge, "%s", what);
+}
+
+void resume_silence_tell(struct check_run *run, const struct resume_silence *s, const char *edge, const char *epoch,
+			 const char *zero, const char *other_node)
+{
+	const struct contract *c = check_contract(run);
+	tell_lost(run, s, edge);
+	if (s->connected && !s->nodes)
+		check_skip(run, other_node, CHECK_NO_NODES);
+	if (s->confirmed && !s->epochs && c->tells_recovered)
+		check_skip(run, epoch, "positions of this protocol name no epoch");
+	if (s->confirmed && !s->newest && !s->epochs && c->numbered && !contract_by_session(c))
+		check_skip(run, zero, "no answer to a subscription names the newest number, so that it is not known whether anything "
+			   "was missed");
 }

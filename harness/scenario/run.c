@@ -222,7 +222,12 @@ static void on_look(void *owner)
 static void finish(struct scenario_run *run)
 {
 	struct scenario_outcome *o = &run->outcome;
+	struct scrape_state scraped;
 	evidence_finish(&run->evidence);
+	if (run->evidence.scrape) {
+		scrape_state(run->evidence.scrape, &scraped);
+		scrape_state_add(&run->site->scraped, &scraped);
+	}
 	evidence_stop(&run->evidence);
 	run->step = STEP_OVER;
 	workload_state(run->workload, &o->workload);

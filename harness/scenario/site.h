@@ -3,6 +3,7 @@
 #include "faults/peer.h"
 #include "harness/run/nodes.h"
 #include "harness/scenario/scenario.h"
+#include "harness/target/scrape.h"
 
 enum { SITE_WAYS_MAX = FAULT_NODES_MAX + 1 };
 
@@ -27,6 +28,7 @@ struct site {
 	struct opt_map headers, variables; /* the target's, with the valid credential where it goes by one of them */
 	struct run_nodes nodes;
 	struct fault_peers peers;
+	struct scrape_state scraped; /* over all scenarios that have ended */
 };
 
 /* -EINVAL, -EHOSTUNREACH, ... with a sentence. */

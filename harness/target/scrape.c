@@ -4,10 +4,12 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "harness/base/clock.h"
 #include "harness/target/metrics_text.h"
 
+enum { MISSING_MAX = 4096 };        /* octets of what is told of them */
 enum { SCRAPE_ARENA_MAX = 1 << 20, SELECTORS_MAX = TARGET_METRICS + SCRAPE_ALSO_MAX };
 
 struct page {
@@ -77,6 +79,7 @@ static void tell(struct page *p, struct span body)
 		if (m >= 0) {
 			p->told[m] = known;
 			p->newest[m] = known ? found[i].sum : 0;
+			s->state.had |= (uint64_t)known << m;
 		}
 		if (!known)
 			continue;
@@ -226,4 +229,35 @@ bool scrape_value(const struct scrape *s, enum target_metric metric, double *ret
 void scrape_state(const struct scrape *s, struct scrape_state *ret)
 {
 	*ret = s->state;
+}
+
+void scrape_state_add(struct scrape_state *to, const struct scrape_state *from)
+{
+	to->read += from->read;
+	to->failed += from->failed;
+	to->had |= from->had;
+	if (from->why[0])
+		snprintf(to->why, sizeof(to->why), "%s", from->why);
+}
+
+const char *scrape_missing(const struct target *t, const struct scrape_state *state, struct arena *a)
+{
+	static const struct {
+		const char *key, *usual;
+	} rows[TARGET_METRICS] = {
+#define METRIC(name, text, selector, about) [TARGET_METRIC_##name] = {#name, selector},
+#include "harness/target/metrics.def"
+#undef METRIC
+	};
+	struct buf b CLEANUP(buf_fini) = {0};
+	if (!state->read)
+		return state->failed ? arena_printf(a, "no page of metrics could be read: %s", state->why) : NULL;
+	buf_init(&b, MISSING_MAX);
+	for (size_t m = 0; m < TARGET_METRICS; m++) {
+		const char *name = t->metrics.names[m];
+		if (name && strcmp(name, rows[m].usual) != 0 && !(state->had & (uint64_t)1 << m))
+			buf_printf(&b, "%s`%s`, which the target file names as %s", b.len ? "; no " : "the metrics page has no ", name,
+				   rows[m].key);
+	}
+	return b.len ? arena_strdup(a, buf_cstr(&b)) : NULL;
 }

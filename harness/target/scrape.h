@@ -36,6 +36,14 @@ bool scrape_value(const struct scrape *s, enum target_metric metric, double *ret
 
 struct scrape_state {
 	uint64_t read, failed;         /* pages */
+	uint64_t had;                  /* metrics that any page ever had, one bit each */
 	char why[160];                 /* of the last failure */
 };
 void scrape_state(const struct scrape *s, struct scrape_state *ret);
+/* Of several, one after the other: `from` is added. */
+void scrape_state_add(struct scrape_state *to, const struct scrape_state *from);
+/*
+ * What the target file says of metrics and the pages do not bear out, as one clause, in the arena: "the metrics page has no
+ * `ws_queue`, which the target file names as queue". NULL: nothing, or nobody looked.
+ */
+const char *scrape_missing(const struct target *t, const struct scrape_state *state, struct arena *a);

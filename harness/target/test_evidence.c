@@ -186,6 +186,10 @@ static void metrics_become_events(void **state)
 	assert_null(strstr(buf_cstr(&r->told), "queue"));
 	assert_true(scrape_value(r->evidence.scrape, TARGET_METRIC_connections, &value) && value > 8.9 && value < 9.1);
 	assert_true(scrape_value(r->evidence.scrape, TARGET_METRIC_memory, &value) && value > 9.9 && value < 10.1);
+	struct scrape_state state_now;
+	scrape_state(r->evidence.scrape, &state_now);
+	assert_true(state_now.had & 1u << TARGET_METRIC_connections);
+	assert_false(state_now.had & 1u << TARGET_METRIC_queue);
 	assert_false(scrape_value(r->evidence.scrape, TARGET_METRIC_queue, &value));
 	pages_stop(&p);
 	pages_stop(&q);
@@ -252,13 +256,41 @@ static void nothing_told_nothing_watched(void **state)
 	evidence_finish(&r->evidence);
 }
 
+/* What the target file names and the page does not have; memory is looked for unasked, and missed by nobody. */
+static void a_metric_that_is_not_there(void **state)
+{
+	const uint64_t connections = 1u << TARGET_METRIC_connections, queue = 1u << TARGET_METRIC_queue;
+	const struct {
+		struct scrape_state s;
+		const char *says;
+	} rows[] = {
+		{{.read = 1, .had = connections | queue}, ""},
+		{{.read = 1, .had = connections}, "the metrics page has no `b`, which the target file names as queue"},
+		{{.read = 1}, "the metrics page has no `a`, which the target file names as connections; no `b`, which the target file names as queue"},
+		{{.failed = 3, .why = "HTTP 404"}, "no page of metrics could be read: HTTP 404"},
+		{{0}, ""},
+	};
+	struct rig *r = *state;
+	struct target t;
+	struct err e;
+	if (target_load_text(SPAN_LIT("wsquall: 1\nname: t\nurl: ws://localhost:1/\nmetrics: {connections: a, queue: b}\n"), "t", &r->arena,
+			     &t, &e) < 0)
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct scrape_state sum = {0};
+		scrape_state_add(&sum, &rows[i].s);
+		const char *missing = scrape_missing(&t, &sum, &r->arena);
+		assert_string_equal(missing ? missing : "", rows[i].says);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(lines_become_events),      TEST(a_flood_is_counted),     TEST(metrics_become_events),
 		TEST(readiness_becomes_events), TEST(processes_are_measured), TEST(nothing_told_nothing_watched),
-		TEST(a_port_that_is_closed_turns_clients_away),
+		TEST(a_port_that_is_closed_turns_clients_away), TEST(a_metric_that_is_not_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
