@@ -31,6 +31,7 @@ struct backpressure_options {
 	const char *metric;
 	uint64_t growth, peak;
 	uint64_t code, closed;
+	const char *policy_in;
 };
 
 /* A straight line through samples, by sums; times count from the first one, in seconds. */
@@ -266,14 +267,21 @@ static void judge_none_closed(struct check_run *run)
 {
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
-	if (b->queue_known && b->queue < HELD_MIN)
+	bool little = b->queue_known && b->queue < HELD_MIN, unknown = !b->queue_known && !b->ended;
+	if (o->policy_in && little)
+		check_skip(run, POLICY, "at most %.1f MiB waited in the target, for which nobody need be ended: the scenario %s makes "
+			   "more wait, and decides it", b->queue / 1048576, o->policy_in);
+	else if (o->policy_in && unknown)
+		check_skip(run, POLICY, "nothing tells whether anything waited in the target, and the scenario %s, which makes more "
+			   "wait, decides it", o->policy_in);
+	else if (little)
 		check_unknown(run, POLICY, "at most %.1f MiB waited in the target: what was not read lay in the kernel's buffers",
 			      b->queue / 1048576);
 	else if (b->queue_known)
 		check_fail_then(run, POLICY, TAKE_PTR(b->slow), NULL, b->slow_client, 0,
 				"%.1f MiB waited in the target, and its log tells of %llu slow consumers that were closed, at least %llu "
 				"were expected", b->queue / 1048576, (unsigned long long)b->closed, (unsigned long long)o->closed);
-	else if (!b->ended)
+	else if (unknown)
 		check_unknown(run, POLICY, "nothing tells whether anything waited in the target: `queue` among its `metrics` would");
 	else
 		check_note(run, POLICY, "%llu slow consumers were ended", (unsigned long long)b->ended);
@@ -334,6 +342,8 @@ static const struct opt options[] = {
 	ROW("code", code, OPT_U64, .max = 4999,
 	    .help = "close code of slow consumers in the log; 0: lines that the target file calls `slow` count"),
 	ROW("closed", closed, OPT_U64, .def = "1", .help = "how many the log must tell at least"),
+	ROW("policy_in", policy_in, OPT_STRING,
+	    .help = "the scenario that decides what is done about slow consumers, where too little waits in this one"),
 	{0},
 };
 
