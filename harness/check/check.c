@@ -24,6 +24,11 @@ int check_set_new(const struct contract *contract, struct check_set **ret_set, s
 	return 0;
 }
 
+void check_set_no_reasons(struct check_set *set)
+{
+	set->track.no_reasons = true;
+}
+
 void check_set_no_log(struct check_set *set)
 {
 	set->track.no_log = true;

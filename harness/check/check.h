@@ -143,6 +143,8 @@ int check_set_new(const struct contract *contract, struct check_set **ret_set, s
 void check_set_free(struct check_set *set);
 /* The target's log is not read at all: what only that can show is skipped. Before the first event. */
 void check_set_no_log(struct check_set *set);
+/* The target file does not say where the log has reasons: nobody can miss them. Before the first event. */
+void check_set_no_reasons(struct check_set *set);
 /*
  * options: its options struct, NULL: its defaults; borrowed until the set is freed. Before the first event. -EEXIST: it
  * is there already; -EINVAL, -ENOMEM.

@@ -292,6 +292,8 @@ static void run_case(const struct checker *checker, const struct story_case *c)
 	assert_int_equal(opt_defaults(checker->options, options, &a), 0);
 	read_words(c->options ? c->options : "", checker->options, options, &a);
 	assert_int_equal(check_set_new(&contract, &set, &e), 0);
+	if (c->no_reasons)
+		check_set_no_reasons(set);
 	if (c->no_log)
 		check_set_no_log(set);
 	if (check_set_add(set, checker, options, &e) < 0)

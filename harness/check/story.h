@@ -24,6 +24,7 @@ struct story_case {
 	const char *options;       /* of the checker: "within=5s"; NULL: its defaults */
 	const char *story;
 	bool by_session;           /* numbers are one run for a session: contract.numbered_by_session */
+	bool no_reasons;           /* the target file does not say where the log has reasons */
 	bool no_log;               /* the target file says nothing of a log */
 	/* Violations: "delivery.lost delivery.duplicate:3"; NULL: none at all. Of other checks there must be none. */
 	const char *fails;

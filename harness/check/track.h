@@ -121,6 +121,7 @@ struct track {
 	uint64_t down_us;          /* when a node last became not ready; 0: never */
 	uint64_t lag_us;           /* the longest that the harness's own loop was late, in this phase */
 	bool no_log;               /* the target's log is not read */
+	bool no_reasons;           /* it is, and nobody knows where it has the reason of a close */
 	bool out_of_memory;
 
 	/* Of this event, where it has one. */

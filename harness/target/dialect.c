@@ -250,9 +250,12 @@ int dialect_load_variant(const char *name, const struct dialect *base, const cha
 	const char *other = arena_printf(a, "%.*s-%s%s", (int)stem, name, variant, name + stem);
 	if (!other)
 		return err_set(e, ENOMEM, "%s: needs more memory than is allowed", name);
-	int r = dialect_load(other, folder, a, ret_dialect, e);
+	struct err why;
+	int r = dialect_load(other, folder, a, ret_dialect, &why);
+	if (r == 0)
+		return 0;
 	if (r != -ENOENT)
-		return r;
+		return err_set(e, -r, "%s", why.text);
 	if (base->sessions && strcmp(variant, "sessions") == 0) {
 		*ret_dialect = base;
 		return 0;

@@ -172,6 +172,8 @@ static void variants(void **state)
 		assert_int_equal(r == 0, rows[i].wanted != NULL);
 		if (rows[i].wanted)
 			assert_string_equal(v->about ? v->about : "", rows[i].wanted);
+		if (rows[i].wanted)
+			assert_string_equal(e.text, "");
 		else
 			assert_non_null(strstr(e.text, rows[i].says));
 		arena_fini(&a);
