@@ -5,6 +5,7 @@
 #include "faults/fault.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/decided.h"
 #include "harness/readiness/items.h"
 #include "harness/scenario/scenario.h"
 #include "harness/target/dialect.h"
@@ -118,6 +119,7 @@ static void explain_check(struct buf *b, const struct check_row *c)
 	paragraph(b, "  source", c->source);
 	paragraph(b, "  why", c->why);
 	paragraph(b, "  fix", c->fix);
+	paragraph(b, "  decided", check_decided_by(c));
 	for (size_t i = 0; i < checkers_len; i++)
 		for (size_t k = 0; checkers[i]->checks[k]; k++)
 			if (strcmp(checkers[i]->checks[k], c->id) == 0)

@@ -6,6 +6,7 @@
 #include "harness/base/json.h"
 #include "harness/base/near.h"
 #include "harness/cmd.h"
+#include "harness/decided.h"
 #include "harness/readiness/items.h"
 #include "harness/scenario/items.h"
 #include "harness/selftest.h"
@@ -253,16 +254,22 @@ static void list_scenarios(struct lister *l)
 
 static void list_checks(struct lister *l)
 {
-	static const char *const keys[] = {"id", "severity", "level", "title", "required", "source", "why", "fix"};
+	static const char *const keys[] = {"id", "severity", "level", "title", "required", "source", "why", "fix", "decided_by"};
 	static const char *const severities[] = {"critical", "major   ", "minor   "};
+	char decided[32];
 	l->width = 26;
 	for (size_t i = 0; i < check_rows_len; i++) {
 		const struct check_row *c = &check_rows[i];
-		if (l->json)
-			ROW(l, keys, c->id, severities[c->severity], c->level, c->title, c->required, c->source, c->why, c->fix);
-		else
-			ROW(l, keys, c->id, severities[c->severity], c->title);
+		if (l->json) {
+			ROW(l, keys, c->id, severities[c->severity], c->level, c->title, c->required, c->source, c->why, c->fix, check_decided_by(c));
+			continue;
+		}
+		snprintf(decided, sizeof(decided), "%-11s", check_decided_by(c));
+		ROW(l, keys, c->id, severities[c->severity], decided, c->title);
 	}
+	if (!l->json)
+		buf_printf(&l->out, "\n%zu checks: a suite decides %zu, nothing yet the other %zu\n", check_rows_len, check_rows_decided(),
+			   check_rows_len - check_rows_decided());
 }
 
 static void list_dialects(struct lister *l)

@@ -44,7 +44,7 @@ static int make_checks(struct scenario_run *run, struct err *e)
 	int r = check_set_new(&run->speech.contract, &run->checks, e);
 	if (r == 0 && !target_has_logs(run->site->target))
 		check_set_no_log(run->checks);
-	if (!run->site->target->logs.reason)
+	if (r == 0 && !run->site->target->logs.reason)
 		check_set_no_reasons(run->checks);
 	for (size_t i = 0; r == 0 && i < run->s->checks.len; i++) {
 		const struct opt_call *call = &run->s->checks.items[i];
