@@ -17,6 +17,23 @@ enum {
 	INIT_NAMES_MAX = 8,      /* names of metrics that are proposed for one thing */
 };
 
+/* Keys of `metrics` in a target file that names are proposed for, in the order of the file. */
+#define INIT_METRIC_LIST(KEY) \
+	KEY(connections) KEY(queue) KEY(received) KEY(sent) KEY(slow_consumers) KEY(backplane_up) KEY(closes) KEY(latency)
+enum init_metric {
+#define KEY(key) INIT_METRIC_##key,
+	INIT_METRIC_LIST(KEY)
+#undef KEY
+	INIT_METRIC_KEYS
+};
+
+/* What a page calls so, in its order; sure: it can be nothing else. */
+struct init_names {
+	const char *names[INIT_NAMES_MAX];
+	bool sure[INIT_NAMES_MAX];
+	size_t n;
+};
+
 enum init_page { INIT_METRICS, INIT_READYZ, INIT_HEALTHZ, INIT_READY, INIT_HEALTH, INIT_PAGES };
 
 /* What was seen. Texts live in the arena; NULL, 0, false: not, or not known. */
@@ -44,8 +61,7 @@ struct init_found {
 	const char *dialect_proof;               /* what shows it, a clause */
 	int pages[INIT_PAGES];                   /* HTTP status of each; 0: no answer */
 	bool metrics_samples;                    /* and the first is a page of metrics */
-	const char *connections[INIT_NAMES_MAX]; /* metrics that may count connections */
-	size_t n_connections;
+	struct init_names metrics[INIT_METRIC_KEYS]; /* by key of the target file */
 	bool memory, descriptors; /* it tells those by their usual names */
 	long pid;                 /* of the process that listens, when it is on this machine */
 	const char *command;      /* its name */
@@ -124,6 +140,11 @@ void init_tell(struct init *in, const char *what, ...) __attribute__((format(pri
 const char *init_printable(struct init *in, struct span s);
 /* The path of a page. */
 const char *init_page_path(enum init_page page);
+/* A text in double quotation marks, as YAML and conf.h read it back. In the arena. */
+const char *init_quoted(struct init *in, const char *text);
+/* Names on a page of metrics, and the lines of the file under its `metrics`. */
+void init_metrics_read(struct init *in, struct span page);
+void init_metrics_write(struct init *in, struct buf *b);
 /* "http://127.0.0.1:80" of the target. */
 const char *init_origin(struct init *in);
 

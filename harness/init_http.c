@@ -30,41 +30,6 @@ struct asking {
 	struct http_ask *ask;
 };
 
-/* "ws_connections_active", "nchan_websockets", "socket_io_clients": a gauge whose name says what it counts. */
-static bool may_count_connections(struct span name)
-{
-	static const char *const who[] = {"connection", "client", "websocket", "socket", "subscriber"};
-	static const char *const not [] = {"_total",  "_bucket",  "_sum",    "_count", "_created", "bytes",
-					   "seconds", "process_", "nodejs_", "go_",    "python_",  "messages"};
-	char text[128];
-	snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.p);
-	for (size_t i = 0; i < ARRAY_LEN(not ); i++)
-		if (strstr(text, not [i]))
-			return false;
-	for (size_t i = 0; i < ARRAY_LEN(who); i++)
-		if (strcasestr(text, who[i]))
-			return true;
-	return false;
-}
-
-static void propose(struct init *in, struct span line)
-{
-	struct init_found *f = &in->found;
-	size_t len = 0;
-	while (len < line.len && line.p[len] != '{' && line.p[len] != ' ' && line.p[len] != '\t')
-		len++;
-	struct span name = span_sub(line, 0, len);
-	struct metrics_selector q;
-	char *copy = len ? arena_printf(&in->arena, "%.*s", (int)len, (const char *)line.p) : NULL;
-	if (!copy || !may_count_connections(name) || metrics_selector_parse(copy, &in->arena, &q, NULL) < 0)
-		return;
-	for (size_t i = 0; i < f->n_connections; i++)
-		if (strcmp(f->connections[i], copy) == 0)
-			return;
-	if (f->n_connections < INIT_NAMES_MAX)
-		f->connections[f->n_connections++] = copy;
-}
-
 static void read_metrics(struct init *in, struct span page)
 {
 	const struct metrics_selector usual[] = {{.name = SPAN_LIT("process_resident_memory_bytes")},
@@ -76,13 +41,7 @@ static void read_metrics(struct init *in, struct span page)
 		return;
 	in->found.memory = found[0].samples > 0;
 	in->found.descriptors = found[1].samples > 0;
-	while (page.len) {
-		const uint8_t *end = memchr(page.p, '\n', page.len);
-		struct span line = span_trim(span_sub(page, 0, end ? (size_t)(end - page.p) : page.len));
-		if (line.len && line.p[0] != '#')
-			propose(in, line);
-		page = span_sub(page, end ? (size_t)(end - page.p) + 1 : page.len, page.len);
-	}
+	init_metrics_read(in, page);
 }
 
 static void on_page(void *owner, const struct http_got *got)

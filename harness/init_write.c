@@ -11,8 +11,7 @@
 #include "harness/base/unit.h"
 #include "harness/init.h"
 
-/* A text in double quotation marks, as YAML and conf.h read it back. */
-static const char *quoted(struct init *in, const char *text)
+const char *init_quoted(struct init *in, const char *text)
 {
 	struct buf b CLEANUP(buf_fini) = {0};
 	buf_init(&b, 2 * strlen(text) + 3);
@@ -41,8 +40,8 @@ static void write_head(struct init *in, struct buf *b)
 		   WSQUALL_VERSION, in->target.url.text, now);
 	if (f->server)
 		buf_printf(b, "# The server calls itself: %s\n", f->server);
-	buf_printf(b, "wsquall: 1\nname: %s\nurl: %s\n", quoted(in, in->target.url.host_field),
-		   quoted(in, in->target.url.text));
+	buf_printf(b, "wsquall: 1\nname: %s\nurl: %s\n", init_quoted(in, in->target.url.host_field),
+		   init_quoted(in, in->target.url.text));
 }
 
 /* The environment variable that a header's value is to come from: WSQUALL_AUTHORIZATION. */
@@ -61,14 +60,14 @@ static void write_reach(struct init *in, struct buf *b)
 			      "environment, and are never shown.\n"
 			      "headers:\n");
 		for (size_t i = 0; i < in->headers->len; i++)
-			buf_printf(b, "  %s: \"${%s}\"\n", quoted(in, in->headers->items[i].key),
+			buf_printf(b, "  %s: \"${%s}\"\n", init_quoted(in, in->headers->items[i].key),
 				   variable_of(in, in->headers->items[i].key));
 	} else {
 		buf_printf(b, "# headers: {Authorization: \"Bearer ${CHAT_TOKEN}\"}   # sent with every handshake; "
 			      "from the environment, never shown\n");
 	}
 	if (in->ca)
-		buf_printf(b, "tls: {ca: %s}\n", quoted(in, in->ca));
+		buf_printf(b, "tls: {ca: %s}\n", init_quoted(in, in->ca));
 	else if (in->insecure)
 		buf_printf(b, "# The certificate is not verified, as you asked.\ntls: {insecure: true}\n");
 	else if (in->target.url.tls)
@@ -84,10 +83,10 @@ static void write_echo(struct init *in, struct buf *b)
 		b,
 		"\n# Many cases of the conformance suite need a place where each message comes back as it was sent.\n");
 	if (f->echo && strcmp(f->echo_url, in->target.url.target) == 0)
-		buf_printf(b, "# Here a text message came back.\necho: %s\n", quoted(in, in->target.url.text));
+		buf_printf(b, "# Here a text message came back.\necho: %s\n", init_quoted(in, in->target.url.text));
 	else if (f->echo)
 		buf_printf(b, "# A text message did not come back from the URL, but it did from here.\necho: %s\n",
-			   quoted(in, f->echo_url));
+			   init_quoted(in, f->echo_url));
 	else
 		buf_printf(b, "# A text message did not come back, from /echo neither: those cases will be skipped, "
 			      "and say so.\necho: none\n");
@@ -102,7 +101,7 @@ static void write_talk(struct init *in, struct buf *b)
 			   "# The URL as it is answers with HTTP %d; with the query of its dialect it takes the "
 			   "handshake. Scenarios add it; for\n"
 			   "# `wsquall certify` alone write it into `url`: %s\n",
-			   f->bare_status, quoted(in, in->talk_target ? in->talk_target : in->target.url.target));
+			   f->bare_status, init_quoted(in, in->talk_target ? in->talk_target : in->target.url.target));
 	if (f->early_close)
 		buf_printf(b, "# %s it closes at once, with %d.\n",
 			   in->talk_subprotocol ? "Without one of its subprotocols" : "Told nothing,", f->early_close);
@@ -161,7 +160,7 @@ static void write_handshake(struct init *in, struct buf *b)
 	if (f->n_subprotocols) {
 		buf_printf(b, "# It took these when they were offered, in this order.\nsubprotocols: [");
 		for (size_t i = 0; i < f->n_subprotocols; i++)
-			buf_printf(b, "%s%s", i ? ", " : "", quoted(in, f->subprotocols[i]));
+			buf_printf(b, "%s%s", i ? ", " : "", init_quoted(in, f->subprotocols[i]));
 		buf_printf(b, "]\n");
 	} else {
 		buf_printf(b, "# subprotocols: [chat.v2, chat.v1]   # none of the well-known ones was taken\n");
@@ -229,7 +228,7 @@ static void write_nodes(struct init *in, struct buf *b)
 	buf_printf(b,
 		   "# nodes:\n#   - {name: a, url: %s, start: [./server, --port, \"%u\"],\n"
 		   "#      ready: \"%s%s\", pidfile: a.pid, log: a.log}\n",
-		   quoted(in, in->target.url.text), in->target.url.port, init_origin(in), ready ? ready : "/readyz");
+		   init_quoted(in, in->target.url.text), in->target.url.port, init_origin(in), ready ? ready : "/readyz");
 	buf_printf(
 		b,
 		"# backplane: [{name: redis, ready: \"redis://127.0.0.1:6379\", pidfile: /run/redis.pid}]\n"
@@ -258,13 +257,8 @@ static void write_evidence(struct init *in, struct buf *b)
 	if (f->metrics_samples) {
 		buf_printf(b, "\n# GET %s is a page of metrics%s.\nmetrics:\n  url: %s\n", init_page_path(INIT_METRICS),
 			   f->memory ? ", with the memory of the process" : "",
-			   quoted(in, arena_printf(&in->arena, "%s%s", init_origin(in), init_page_path(INIT_METRICS))));
-		for (size_t i = 0; i < f->n_connections; i++)
-			buf_printf(b,
-				   i ? "  # or    connections: %s\n" : "  connections: %s   # to judge by its name\n",
-				   f->connections[i]);
-		if (!f->n_connections)
-			buf_printf(b, "  # connections: ws_connections_active   # no name looked like it\n");
+			   init_quoted(in, arena_printf(&in->arena, "%s%s", init_origin(in), init_page_path(INIT_METRICS))));
+		init_metrics_write(in, b);
 	} else {
 		buf_printf(b,
 			   "\n# No page of metrics was found at %s.\n# metrics: {url: "

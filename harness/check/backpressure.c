@@ -269,8 +269,8 @@ static void judge_none_closed(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	bool little = b->queue_known && b->queue < HELD_MIN, unknown = !b->queue_known && !b->ended;
 	if (o->policy_in && little)
-		check_skip(run, POLICY, "at most %.1f MiB waited in the target, for which nobody need be ended: the scenario %s makes "
-			   "more wait, and decides it", b->queue / 1048576, o->policy_in);
+		check_skip(run, POLICY, "at most %.1f MiB waited in the target, for which nobody need be ended: the scenario %s "
+			   "makes more wait, and decides it", b->queue / 1048576, o->policy_in);
 	else if (o->policy_in && unknown)
 		check_skip(run, POLICY, "nothing tells whether anything waited in the target, and the scenario %s, which makes more "
 			   "wait, decides it", o->policy_in);

@@ -62,7 +62,8 @@ struct track *check_track(const struct check_run *run);
 /* Of a skip where check_track(run)->no_log. */
 #define CHECK_NO_LOG "the target file does not say where and how connections are logged"
 /* Of a skip where no connection ever named its node. */
-#define CHECK_NO_NODES "it is not known which node a connection is on: no node of the target file has a `url` of its own"
+#define CHECK_NO_NODES \
+	"it is not known which node a connection is on: no node of the target file has a `url` of its own"
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);
 /*

@@ -1,7 +1,7 @@
 #pragma once
 /*
- * Replays of a target that numbers nothing: what was answered to its publisher before the resume was asked for comes before
- * anything else of that publisher.
+ * Replays of a target that numbers nothing: what was answered to its publisher before the resume was asked for comes
+ * before anything else of that publisher.
  */
 #include "harness/check/check.h"
 #include "harness/check/slots.h"

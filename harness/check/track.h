@@ -80,7 +80,8 @@ struct track_sub {
 	uint64_t old_heard_us, old_end_us;
 	uint32_t left_node;        /* the same of the last one, once it was left */
 	uint64_t left_heard_us, left_end_us;
-	uint64_t placed_us, old_placed_us; /* its position is no older: what it got was published then, or it asked then; and the one before */
+	/* Its position is no older: what it got was published then, or it asked then. And so before the last confirmation. */
+	uint64_t placed_us, old_placed_us;
 	uint64_t got_published;    /* invoked on the channel when it last got a message */
 	uint64_t old_published;    /* the same, when it was confirmed again */
 	uint32_t turn;             /* changes with each ask, confirmation and end: what is `here` belongs to one */
