@@ -153,6 +153,8 @@ void publishes_pass(struct channel *channel, bool all); /* answers those that we
 
 /* hub_defects.c */
 void defect_publish_swapped(struct request *request, struct text data, struct text key);
+void defect_own(struct text data); /* published here */
+bool defect_is_own(const struct message *message);
 bool defect_hand_swapped(struct channel *channel, struct subscription *subscription, struct message *message);
 void defect_hand_wastefully(struct channel *channel, struct subscription *subscription, const struct message *message);
 

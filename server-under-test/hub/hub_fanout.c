@@ -97,12 +97,11 @@ void fanout_hand(struct subscription *subscription)
 }
 
 /* Bugs: messages that nobody here is told of, though all are up to date. */
-static bool is_missed(const struct channel *channel)
+static bool is_missed(const struct channel *channel, const struct message *message)
 {
 	if (defect(outage_not_caught_up) && !channel->hub->up)
 		return true;
-	/* Nothing of our own is on its way, so another node's it is. */
-	return defect(nodes_do_not_talk) && list_empty(&channel->hub->requests) && list_empty(&channel->publishes);
+	return defect(nodes_do_not_talk) && !defect_is_own(message);
 }
 
 void fanout_message(struct channel *channel, struct message *message)
@@ -111,7 +110,7 @@ void fanout_message(struct channel *channel, struct message *message)
 	unsigned count = 0;
 	struct walk walk;
 
-	if (is_missed(channel)) {
+	if (is_missed(channel, message)) {
 		for (struct subscription *s = channel->first; s; s = s->next)
 			s->delivered = seq;
 		return;
