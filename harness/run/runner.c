@@ -205,7 +205,8 @@ static void on_canary(void *owner, struct case_run *run)
 	r->canary = NULL;
 	case_run_free(run);
 	if (alive) {
-		r->last_alive_us = clock_now_us();
+		/* At its beginning for sure: what it was told may have waited for us while the target died. */
+		r->last_alive_us = r->canary_us > r->last_alive_us ? r->canary_us : r->last_alive_us;
 		recovered(r);
 		return;
 	}
@@ -224,6 +225,7 @@ static void start_canary(struct runner *r)
 	if (r->canary)
 		return;
 	r->cuts_asked = r->env->cut.seen;
+	r->canary_us = clock_now_us();
 	if (case_run_new(r->env, &case_canary, on_canary, r, &r->canary) < 0)
 		abandon(r);
 }

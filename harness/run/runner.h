@@ -46,7 +46,7 @@ struct runner {
 	struct arena arena;
 	struct runner_item *items;
 	size_t n, next, running, decided;
-	uint64_t last_alive_us;
+	uint64_t last_alive_us, canary_us; /* the target lived; the newest canary began */
 	unsigned deaths, cuts_asked; /* cut frames that the canary under way is to confirm */
 	bool stopped;
 	const char *abort_reason;  /* or NULL */
