@@ -157,7 +157,8 @@ static void on_recover_poll(void *owner)
 
 static void recovered(struct runner *r)
 {
-	if (r->dead)
+	/* Who came back after a canary was lost may have died and been started again by others: nothing that was cut is held against it. */
+	if (r->dead || (r->lost && !r->o.revive))
 		case_env_forget_cuts(r->env);
 	else
 		case_env_confirm_cuts(r->env, r->cuts_asked);
@@ -166,6 +167,18 @@ static void recovered(struct runner *r)
 }
 
 /* Canary --------------------------------------------------------------------------------------------------------------------- */
+
+static void target_died(struct runner *r)
+{
+	r->dead = true;
+	r->deaths++;
+	r->lost_since_us = clock_now_us();
+	if (r->again_phase && r->again_jobs == 1 && r->again_at < r->n && r->items[r->again_at].finished_us)
+		died_alone(r, &r->items[r->again_at]);
+	else
+		mark_suspects(r);
+	r->again_jobs = 1;
+}
 
 /* No canary comes back. It may be busy with the cases that run: no new ones are started, and what counts is a canary that is alone. */
 static void await_target(struct runner *r)
@@ -179,21 +192,10 @@ static void await_target(struct runner *r)
 		abandon(r);
 		return;
 	}
-	if (r->o.revive)
-		r->o.revive(r->o.owner);
+	/* A canary that was cut off, not refused, tells a death only here: the next one meets a target that was started again. */
+	if (r->o.revive && r->o.revive(r->o.owner) > 0 && !r->dead)
+		target_died(r);
 	timer_start(&r->recover, r->env->loop, RECOVER_POLL_MS, on_recover_poll, r);
-}
-
-static void target_died(struct runner *r)
-{
-	r->dead = true;
-	r->deaths++;
-	r->lost_since_us = clock_now_us();
-	if (r->again_phase && r->again_jobs == 1 && r->again_at < r->n && r->items[r->again_at].finished_us)
-		died_alone(r, &r->items[r->again_at]);
-	else
-		mark_suspects(r);
-	r->again_jobs = 1;
 }
 
 static void on_canary(void *owner, struct case_run *run)
@@ -224,6 +226,7 @@ static void start_canary(struct runner *r)
 	r->canary_wanted = false;
 	if (r->canary)
 		return;
+	r->looked = true;
 	r->cuts_asked = r->env->cut.seen;
 	r->canary_us = clock_now_us();
 	if (case_run_new(r->env, &case_canary, on_canary, r, &r->canary) < 0)
@@ -256,6 +259,7 @@ static void on_case_done(void *owner, struct case_run *run)
 
 	r->runs[slot] = NULL;
 	r->running--;
+	r->looked = false;
 	item->finished_us = clock_now_us();
 	item->unmet = o->no_connection && !o->answered;
 	if (o->answered)
@@ -350,10 +354,12 @@ static void pump_again(struct runner *r)
 	for (r->again_at = 0; r->again_at < r->n && !r->canary_wanted && r->running < r->again_jobs; r->again_at++)
 		if (r->items[r->again_at].state == RUNNER_AGAIN && !start(r, &r->items[r->again_at]) && r->again_jobs == 1)
 			return;
-	if (!r->running && !r->canary_wanted)
-		quit(r);
-	else if (!r->running)
+	if (r->running)
+		return;
+	if (r->canary_wanted || !r->looked)
 		start_canary(r);
+	else
+		quit(r);
 }
 
 static unsigned count_again(const struct runner *r)

@@ -1,8 +1,8 @@
 #pragma once
 /*
  * Runs many cases at once against one target and turns them into a result. What is decided is reported at once. A verdict that rests on
- * time, or on an end of the connection that nobody asked for, is confirmed by a second run of the case, alone. After a fail a canary
- * looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
+ * time, or on an end of the connection that nobody asked for, is confirmed by a second run of the case, alone. After a fail, and at the
+ * end, a canary looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
  */
 #include "harness/run/interp.h"
 #include "harness/run/listener.h"
@@ -33,7 +33,7 @@ struct runner_options {
 	bool keep_transcripts;     /* also of cases that passed */
 	/* Called as soon as an item is decided; once more if a later finding changes it. May be NULL. */
 	void (*on_decided)(void *owner, const struct runner_item *item);
-	/* Brings a target back that we may control (spawns it again). May be NULL. 0 when it is worth waiting. */
+	/* For a target that we control: 0 when it lives; 1 when it had ended, and was started again; -errno when that failed. May be NULL. */
 	int (*revive)(void *owner);
 	/* Asked between cases: true stops the run. May be NULL. */
 	bool (*stop)(void *owner);
@@ -55,6 +55,7 @@ struct runner {
 	struct case_run **runs;
 	struct case_run *canary;
 	bool looping, listening, again_phase, canary_wanted;
+	bool looked;               /* a canary was started after the newest end of a case */
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
 	struct timer recover, heard, watchdog;

@@ -197,6 +197,11 @@ static bool poisoned(struct talk *t)
 		s->dying = true;
 		return false;
 	}
+	if (s->guest && !s->deaths) {
+		s->dying = true;
+		drain(t);
+		return true;
+	}
 	die(s);
 	return true;
 }
@@ -228,11 +233,21 @@ static void die_late(struct server *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
+static void die_with_guest(struct server *s)
+{
+	while (!s->dying && !s->dead)
+		usleep(1000);
+	s->dying = false;
+	die(s);
+}
+
 static void *talk_main(void *arg)
 {
 	struct talk *t = arg;
 	struct server *s = t->server;
-	if (s->dying)
+	if (s->guest && t->slot == s->guest && !s->deaths)
+		die_with_guest(s);
+	else if (s->dying && !s->guest)
 		die_late(s);
 	const struct act *script = s->then && t->slot > 0 ? s->then : s->script;
 	if (play(t, script))

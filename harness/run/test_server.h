@@ -50,6 +50,7 @@ struct server {
 	const struct act *script;      /* of every connection */
 	const struct act *then;        /* not NULL: of every connection but the first */
 	bool late;                     /* after its first death it dies late: the connection behind the poison is the last one, and is served */
+	int guest;                     /* not 0: its first death waits for the connection of this number (0: the first), which is cut off unanswered */
 	const char *poison;            /* not NULL: a text message with these octets kills the server: every socket is closed at once */
 	uint16_t port;
 	int listener;
