@@ -3,6 +3,7 @@
 # A lane is a program of ci/lanes/ that a person can run alone. It sources this file, runs its parts and ends with
 # lane_end, so that its last line is `N passed, N failed` and its exit status says the same.
 # shellcheck shell=bash
+unset WSQUALL WSQ_SERVER WSQUALL_BUILD # a shell's own choice of programs: a lane tests what it builds
 lane_passed=0 lane_failed=0
 build_only=()
 

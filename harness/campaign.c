@@ -61,6 +61,12 @@ static void on_signal(int number)
 	interrupted = number;
 }
 
+void campaign_catch_signals(void)
+{
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+}
+
 bool campaign_interrupted(void)
 {
 	return interrupted != 0;
@@ -333,7 +339,8 @@ static int revive(void *owner)
 		return 0;
 	struct process old = c->reference;
 	cleanup_fd(&old.out);
-	return process_start(&c->reference, old.path, old.args, old.port, &ignored);
+	int r = process_start(&c->reference, old.path, old.args, old.port, &ignored);
+	return r < 0 ? r : 1;
 }
 
 static bool stop_asked(void *owner)
@@ -374,8 +381,7 @@ int campaign_run(struct campaign *c, struct err *e)
 	struct campaign_view view;
 	if (c->o.dry_run)
 		return campaign_dry_run(c);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
+	campaign_catch_signals();
 	if (campaign_view_init(&view, c, e) < 0)
 		return EXIT_USAGE;
 	int exit_code = run_cases(c, &view, e);

@@ -39,4 +39,6 @@ int campaign_report(struct campaign_view *v, struct err *e);
 /* Every case is an error that says why; reports are written, nothing is printed. */
 void campaign_view_unreachable(struct campaign_view *v, const char *why);
 int campaign_dry_run(struct campaign *c);
+/* SIGINT and SIGTERM end a run early from now on. */
+void campaign_catch_signals(void);
 bool campaign_interrupted(void);

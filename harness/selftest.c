@@ -141,12 +141,17 @@ static bool wanted(const struct campaign_options *o, const struct selftest_defec
 	return o->cases.len == 0;
 }
 
-static bool check(const struct campaign_options *o, const char *name, const json_t *globs)
+/* One row; none when the run is stopped in it. */
+static void check(const struct campaign_options *o, const char *name, const json_t *globs, struct selftest_count *count)
 {
 	struct comparison got = {.globs = globs};
 	struct err e = {0};
 	buf_init(&got.text, 1 << 16);
 	int code = run_one(o, name, &got, &e);
+	if (campaign_interrupted()) {
+		buf_fini(&got.text);
+		return;
+	}
 	bool ok = code == 0 && got.missed == 0 && got.surprising == 0 && (!name || got.caught > 0);
 	printf("%s  %-32s %3u caught, %u missed, %u surprising%s%s\n", ok ? "ok  " : "FAIL", name ? name : "(no defect)", got.caught, got.missed,
 	       got.surprising, code ? ": " : "", code ? e.text : "");
@@ -154,17 +159,17 @@ static bool check(const struct campaign_options *o, const char *name, const json
 		fputs(buf_cstr(&got.text), stdout);
 	fflush(stdout);
 	buf_fini(&got.text);
-	return ok;
+	ok ? count->passed++ : count->failed++;
 }
 
 static void run_wire(const struct campaign_options *o, const struct selftest_defects *defects, struct selftest_count *count)
 {
 	if (o->cases.len == 0)
-		check(o, NULL, NULL) ? count->passed++ : count->failed++;
+		check(o, NULL, NULL, count);
 	for (size_t i = 0; i < defects->n && !campaign_interrupted(); i++) {
 		const struct selftest_defect *d = &defects->list[i];
 		if (wanted(o, d) && strcmp(d->kind, "wire") == 0)
-			check(o, d->name, d->catches) ? count->passed++ : count->failed++;
+			check(o, d->name, d->catches, count);
 	}
 }
 
@@ -193,12 +198,17 @@ int selftest_run(const struct campaign_options *o, struct arena *a)
 		fprintf(stderr, "wsquall: %s\n", e.text);
 		return EXIT_OURS;
 	}
+	campaign_catch_signals();
 	if (!o->target)
 		run_wire(o, &defects, &count);
 	run_service(o, &defects, a, &count);
 	selftest_defects_free(&defects);
 	printf("%u passed, %u failed", count.passed, count.failed);
 	printf(count.skipped ? ", %u skipped\n" : "\n", count.skipped);
+	if (campaign_interrupted()) {
+		fprintf(stderr, "wsquall: the run was stopped: the other defects were not tried\n");
+		return count.failed ? EXIT_FAILED : EXIT_STOPPED;
+	}
 	if (count.passed + count.failed + count.skipped == 0)
 		return cmd_usage_error(NULL, (err_set(&e, EINVAL, "--case matches no defect"), &e));
 	return count.failed ? EXIT_FAILED : EXIT_PASSED;

@@ -25,6 +25,7 @@ enum {
 	CHECKS_MAX_SEEN = 128,
 	SEEN_MAX = 160,            /* octets shown of what was seen */
 	TEXT_MAX = 1 << 20,
+	POLL_MS = 50,              /* how often a child's end and a signal are looked for */
 };
 
 /* What became of one check in one run. */
@@ -240,19 +241,37 @@ static void write_matrix(const struct campaign_options *o, const struct trial *t
 
 /* All ---------------------------------------------------------------------------------------------------------- */
 
+/* One that is stopped says nothing. */
 static void end(struct trial *t, int status, struct selftest_count *count)
 {
 	t->pid = 0;
+	if (campaign_interrupted())
+		return;
 	t->done = true;
 	if (!t->skipped)
 		judge(t, status);
 	tell(t, count);
 }
 
+static void stop_all(const struct trial *trials, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (trials[i].pid > 0)
+			kill(trials[i].pid, SIGTERM);
+}
+
 static void reap(struct trial *trials, size_t n, struct selftest_count *count)
 {
 	int status;
-	pid_t pid = waitpid(-1, &status, 0);
+	pid_t pid;
+	bool told = false;
+	while ((pid = waitpid(-1, &status, WNOHANG)) == 0) {
+		if (!told && campaign_interrupted()) {
+			stop_all(trials, n);
+			told = true;
+		}
+		usleep(POLL_MS * 1000);
+	}
 	for (size_t i = 0; i < n && pid > 0; i++)
 		if (trials[i].pid == pid)
 			end(&trials[i], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), count);
@@ -273,7 +292,7 @@ void selftest_service_run(const struct campaign_options *o, const struct selftes
 {
 	struct trial *trials = calloc(n, sizeof(*trials));
 	size_t together = o->jobs < TOGETHER ? (size_t)o->jobs : TOGETHER, running = 0;
-	for (size_t i = 0; trials && i < n; i++) {
+	for (size_t i = 0; trials && i < n && !campaign_interrupted(); i++) {
 		struct trial *t = &trials[i];
 		t->defect = list[i];
 		t->ok = true;

@@ -240,6 +240,16 @@ class Way:
             for pair in [*(pairs if lives else []), self.open()]:
                 pair.exchanges_much()
 
+    def young(self, count, fault, **attributes):
+        """So many connections that the toxic finds young: it was there first. Through TLS as soon as their handshakes are
+        over, which it would hurt on a slow machine."""
+        if self.tls:
+            pairs = [self.open() for _ in range(count)]
+            for pair in pairs:
+                pair.exchange("upstream", b"open")
+        self.put(fault, **attributes)
+        return pairs if self.tls else [self.open() for _ in range(count)]
+
     def has_read(self):
         if self.tls:  # of what is held below the TLS the proxy counts nothing: it came, and the loop turned since
             for pair in self.pairs:
