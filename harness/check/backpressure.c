@@ -11,7 +11,6 @@
 #include "harness/check/track.h"
 
 enum {
-	NODES_MAX = 64,
 	METRIC_SAMPLES_MIN = 5, /* of one node, to say how it grows */
 	CONTENDED_PERCENT = 10, /* of the time the harness waited for a processor: the machine is too small */
 	CONTENDED_TIMES = 4,    /* then only what is so many times too late is the target's fault */
@@ -42,11 +41,17 @@ struct line {
 	struct check_moment *highest;
 };
 
+/* Who was not slow and lost its connection. */
+struct lost {
+	struct check_moment *moment;
+	uint32_t client;
+	int code;
+};
+
 struct backpressure {
 	struct hist calm, stormy;
-	struct line lines[NODES_MAX];
-	struct line memory[NODES_MAX]; /* where nothing tells of the metric that was asked for */
-	double most_grown;         /* octets, of any node */
+	struct line lines[EVENT_NODES_MAX];
+	struct line memory[EVENT_NODES_MAX]; /* where nothing tells of the metric that was asked for */
 	uint64_t closed, logs;
 	uint64_t ended;            /* connections of slow ones that ended, and not by the client */
 	bool queue_known;
@@ -56,6 +61,8 @@ struct backpressure {
 	uint64_t waited_us, hurt_us, hurt_from_us; /* for a processor; while a fault was in force, and that time */
 	uint64_t storm_us;         /* since when the first one was */
 	bool hurt;                 /* a fault was in force */
+	struct lost lost[CHECK_FINDINGS_MAX]; /* the first of n_lost */
+	unsigned n_lost;
 	/* What a finding shows: a message of the slowest, and the first of the slow ones. */
 	struct check_moment *slowest, *slow;
 	uint64_t slowest_us;
@@ -109,10 +116,8 @@ static void on_end(struct check_run *run, const struct event *e)
 		return;
 	if (b->late_us > LATE_MS * 1000)
 		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
-	else
-		check_fail_of(run, ISOLATED, e, e->client, 0,
-			      "client %u, which was not slow, lost its connection (%d) once others were", e->client,
-			      e->code);
+	else if (b->n_lost++ < CHECK_FINDINGS_MAX)
+		b->lost[b->n_lost - 1] = (struct lost){check_moment(run, e, e->client, 0), e->client, e->code};
 }
 
 static void note_value(struct check_run *run, struct line *l, const struct event *e)
@@ -141,7 +146,7 @@ static void on_metric(struct check_run *run, const struct event *e)
 		b->queue_known = true;
 		b->queue = e->value > b->queue ? e->value : b->queue;
 	}
-	if (!e->text || e->node >= NODES_MAX || !check_track(run)->n_faults)
+	if (!e->text || e->node >= EVENT_NODES_MAX || !check_track(run)->n_faults)
 		return;
 	if (strcmp(e->text, o->metric) == 0)
 		note_value(run, &b->lines[e->node], e);
@@ -191,6 +196,25 @@ static void backpressure_event(struct check_run *run, const struct event *e)
 	}
 }
 
+/*
+ * On a machine that is too small our clients read slowly, all of them. Beyond CHECK_FINDINGS_MAX a finding is only
+ * counted.
+ */
+static void judge_lost(struct check_run *run, bool contended, double waited_percent)
+{
+	struct backpressure *b = check_state(run);
+	if (contended && b->n_lost) {
+		check_unknown(run, ISOLATED, "client %u, which was not slow, lost its connection (%d) once others were, and the "
+			      "harness itself waited for a processor %.0f %% of the time", b->lost->client, b->lost->code, waited_percent);
+		return;
+	}
+	for (unsigned i = 0; i < b->n_lost; i++) {
+		struct lost *l = &b->lost[i < CHECK_FINDINGS_MAX ? i : CHECK_FINDINGS_MAX - 1];
+		check_fail_then(run, ISOLATED, TAKE_PTR(l->moment), NULL, l->client, 0,
+				"client %u, which was not slow, lost its connection (%d) once others were", l->client, l->code);
+	}
+}
+
 static void judge_isolated(struct check_run *run)
 {
 	const struct backpressure_options *o = check_options(run);
@@ -199,13 +223,15 @@ static void judge_isolated(struct check_run *run)
 	check_samples(run, ISOLATED, hist_count(&b->stormy));
 	check_note(run, ISOLATED, "p99 of the others %.1f ms, %.1f ms before", (double)p99 / 1000, (double)warm / 1000);
 	uint64_t hurt_us = b->hurt_us + (b->hurt_from_us ? check_track(run)->now_us - b->hurt_from_us : 0);
-	bool contended = b->waited_us * 100 > hurt_us * CONTENDED_PERCENT;
+	double waited_percent = hurt_us ? (double)b->waited_us * 100 / (double)hurt_us : 0;
+	bool contended = waited_percent > CONTENDED_PERCENT;
+	judge_lost(run, contended, waited_percent);
 	bool late = p99 > o->p99_ms * 1000, slower = o->times && warm && p99 > o->times * warm;
 	if ((late || slower) && b->late_us * 2 > p99)
 		check_unknown(run, ISOLATED, "the harness itself was late by %.0f ms", (double)b->late_us / 1000);
 	else if ((late || slower) && contended && p99 <= o->p99_ms * 1000 * CONTENDED_TIMES)
 		check_unknown(run, ISOLATED, "the others waited %.0f ms for a message (p99), and the harness itself waited for a "
-			      "processor %.0f %% of the time", (double)p99 / 1000, (double)b->waited_us * 100 / (double)hurt_us);
+			      "processor %.0f %% of the time", (double)p99 / 1000, waited_percent);
 	else if (late)
 		check_fail_then(run, ISOLATED, TAKE_PTR(b->slowest), NULL, b->slowest_client, 0,
 				"while some were slow, the others waited %.0f ms for a message (p99)", (double)p99 / 1000);
@@ -215,13 +241,12 @@ static void judge_isolated(struct check_run *run)
 				(double)p99 / 1000, (double)warm / 1000);
 }
 
-/* Returns whether there were enough samples of any node. */
-static bool judge_lines(struct check_run *run, struct line *lines, const char *metric, uint64_t peak)
+/* Returns whether there were enough samples of any node, and octets that one grew by at most. */
+static bool judge_lines(struct check_run *run, struct line *lines, const char *metric, uint64_t peak, double *ret_grown)
 {
 	const struct backpressure_options *o = check_options(run);
-	struct backpressure *b = check_state(run);
 	bool any = false;
-	for (uint32_t node = 0; node < NODES_MAX; node++) {
+	for (uint32_t node = 0; node < EVENT_NODES_MAX; node++) {
 		struct line *l = &lines[node];
 		double n = (double)l->n, spread = n * l->tt - l->t * l->t;
 		if (l->n < METRIC_SAMPLES_MIN || spread <= 0)
@@ -229,7 +254,7 @@ static bool judge_lines(struct check_run *run, struct line *lines, const char *m
 		any = true;
 		double slope = (n * l->tv - l->t * l->v) / spread, grown = slope * (l->to_s - l->from_s);
 		check_samples(run, BOUNDED, l->n);
-		b->most_grown = grown > b->most_grown ? grown : b->most_grown;
+		*ret_grown = grown > *ret_grown ? grown : *ret_grown;
 		check_note(run, BOUNDED, "%s grew by %.1f MiB", metric, grown / 1048576);
 		if (peak && l->peak > (double)peak)
 			check_fail_then(run, BOUNDED, TAKE_PTR(l->highest), NULL, 0, 0,
@@ -252,13 +277,14 @@ static void judge_bounded(struct check_run *run)
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
 	bool told = false;
-	for (uint32_t node = 0; node < NODES_MAX; node++)
+	double grown = 0;
+	for (uint32_t node = 0; node < EVENT_NODES_MAX; node++)
 		told |= b->lines[node].n || b->memory[node].n;
 	if (b->slow_client && !told && !b->queue_known)
 		check_skip(run, BOUNDED, "nothing tells how much waits in the target: `queue` among its `metrics` would");
-	else if (!judge_lines(run, b->lines, o->metric, o->peak) && judge_lines(run, b->memory, MEMORY, 0))
+	else if (!judge_lines(run, b->lines, o->metric, o->peak, &grown) && judge_lines(run, b->memory, MEMORY, 0, &grown))
 		check_unknown(run, BOUNDED, "its memory grew by %.1f MiB at most, which does not tell how much waited: `queue` among "
-			      "its `metrics` would", b->most_grown / 1048576);
+			      "its `metrics` would", grown / 1048576);
 }
 
 /* Nobody was ended for being slow: was there a reason to? The kernel's buffers hold megabytes before a target notices.
@@ -320,10 +346,12 @@ static void backpressure_stop(struct check_run *run)
 	struct backpressure *b = check_state(run);
 	hist_fini(&b->calm);
 	hist_fini(&b->stormy);
-	for (size_t i = 0; i < NODES_MAX; i++) {
+	for (size_t i = 0; i < EVENT_NODES_MAX; i++) {
 		check_moment_drop(run, b->lines[i].highest);
 		check_moment_drop(run, b->memory[i].highest);
 	}
+	for (size_t i = 0; i < CHECK_FINDINGS_MAX; i++)
+		check_moment_drop(run, b->lost[i].moment);
 	check_moment_drop(run, b->slowest);
 	check_moment_drop(run, b->slow);
 }

@@ -40,6 +40,8 @@ struct checker {
 	const struct opt *options; /* table over its options struct; never NULL, perhaps empty */
 	size_t options_size;
 	size_t state_size;         /* octets of check_state(), zeroed */
+	bool whole_target; /* holds what the target counts in all against our clients: no other scenario may run beside
+			      it */
 	/* May be NULL. -ENOMEM, or -EINVAL with a sentence for options that do not go together. */
 	int (*start)(struct check_run *run, struct err *e);
 	void (*event)(struct check_run *run, const struct event *e);
@@ -51,6 +53,8 @@ struct checker {
 extern const struct checker *const checkers[];
 extern const size_t checkers_len;
 const struct checker *checker_find(const char *name);
+/* Among its checks is this one. */
+bool checker_decides(const struct checker *c, const char *id);
 
 /* For a checker ------------------------------------------------------------------------------------------------ */
 
@@ -66,6 +70,8 @@ struct track *check_track(const struct check_run *run);
 	"it is not known which node a connection is on: no node of the target file has a `url` of its own"
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);
+/* How many were counted so far. */
+uint64_t check_sampled(struct check_run *run, const char *id);
 /*
  * A violation: what was seen, one clause without a full stop, such as "message 17 of publisher 3 never came". `at` is
  * the event that shows it, NULL: the end. Its client's last events, the faults in force and the target's log lines

@@ -31,6 +31,14 @@ const struct checker *const checkers[] = {
 };
 const size_t checkers_len = ARRAY_LEN(checkers);
 
+bool checker_decides(const struct checker *c, const char *id)
+{
+	for (size_t k = 0; c->checks[k]; k++)
+		if (strcmp(c->checks[k], id) == 0)
+			return true;
+	return false;
+}
+
 const struct checker *checker_find(const char *name)
 {
 	for (size_t i = 0; i < checkers_len; i++)

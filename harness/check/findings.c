@@ -53,6 +53,11 @@ void check_samples(struct check_run *run, const char *id, uint64_t n)
 	judged_of(run, id)->samples += n;
 }
 
+uint64_t check_sampled(struct check_run *run, const char *id)
+{
+	return judged_of(run, id)->samples;
+}
+
 static const char **faults_now(const struct track *t, struct arena *a)
 {
 	const char **faults = arena_alloc(a, (CHECK_FAULTS_MAX + 1) * sizeof(*faults));

@@ -7,7 +7,6 @@ enum {
 	SAMPLES_MIN = 3,
 	SPAN_MIN_US = 4000000,     /* a gauge that is made anew every few seconds has caught up by then */
 	MOST_PERCENT = 75,         /* of those who vanished: as many are counted still */
-	OTHERS_PERCENT = 25,       /* of our clients: with more others the gauge is not ours to judge */
 };
 
 void heartbeat_gauge_sample(struct check_run *run, struct heartbeat_gauge *g, const struct event *e, uint64_t vanished,
@@ -19,7 +18,7 @@ void heartbeat_gauge_sample(struct check_run *run, struct heartbeat_gauge *g, co
 		g->others = more;
 		g->began = true;
 	}
-	if (!vanished || !g->began || t->phase >= TRACK_END || g->others * 100 > (double)living * OTHERS_PERCENT)
+	if (!vanished || !g->began || t->phase >= TRACK_END || gauge_is_of_others(g->others, living))
 		return;
 	more -= g->others;
 	if (!g->samples++) {

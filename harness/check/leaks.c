@@ -13,7 +13,6 @@
 enum {
 	LOST_MIN = 16,             /* connections, to tell a leak from what comes and goes */
 	CALM_US = 500000,          /* after the last fault */
-	OTHERS_PERCENT = 25,       /* of our clients: with more others on the gauge nothing is ours to judge */
 };
 
 static const char CONNECTIONS[] = "observe.connections", DESCRIPTORS[] = "capacity.fds";
@@ -38,7 +37,7 @@ struct series {
 
 struct leaks {
 	struct series series[KINDS];
-	uint64_t lost, living;     /* connections; clients before the first fault */
+	uint64_t lost, living;     /* connections; clients before the first fault, at most */
 	bool hurt;
 };
 
@@ -48,8 +47,8 @@ static void look(struct check_run *run, struct series *s, const struct event *e)
 	const struct track *t = check_track(run);
 	uint64_t living = gauge_living(t);
 	double more = gauge_note(&s->gauge, e) - (double)living;
-	if (!l->hurt && (!s->began || more > s->before)) {
-		s->before = more;
+	if (!l->hurt) {
+		s->before = !s->began || more > s->before ? more : s->before;
 		s->began = true;
 		l->living = living > l->living ? living : l->living;
 	}
@@ -100,7 +99,7 @@ static void leaks_end(struct check_run *run)
 {
 	struct leaks *l = check_state(run);
 	struct series *connections = &l->series[0];
-	if (connections->began && connections->before * 100 > (double)l->living * OTHERS_PERCENT) {
+	if (connections->began && gauge_is_of_others(connections->before, l->living)) {
 		for (size_t i = 0; i < KINDS; i++)
 			check_skip(run, kinds[i].id, "other clients are connected, and come and go");
 		return;
@@ -127,6 +126,7 @@ const struct checker checker_leaks = {
 	.options = options,
 	.options_size = 0,
 	.state_size = sizeof(struct leaks),
+	.whole_target = true,
 	.event = leaks_event,
 	.end = leaks_end,
 	.stop = leaks_stop,

@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "harness/base/err.h"
+
 enum { LATE_US = 500000 };         /* what a process wrote may be read so long after it had ended */
 
 static bool is_anew(const struct event *e)
 {
 	static const char *const words[] = {"node.ended", "node.started"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (e->note && strncmp(e->note, words[i], strlen(words[i])) == 0)
 			return true;
 	return false;
@@ -21,7 +23,7 @@ static bool is_of_broker(const struct event *e)
 
 void lives_event(struct lives *l, const struct event *e)
 {
-	bool fault = e->kind == EVENT_FAULT && e->type == EVENT_INFO, node = e->node && e->node <= LIVES_NODES_MAX;
+	bool fault = e->kind == EVENT_FAULT && e->type == EVENT_INFO, node = e->node && e->node <= EVENT_NODES_MAX;
 	if (fault && is_of_broker(e)) {
 		if (is_anew(e))
 			l->broker_us = e->at_us;
@@ -41,7 +43,7 @@ static bool is_after(uint64_t anew_us, uint64_t since_us)
 
 bool lives_nodes_anew(const struct lives *l, uint64_t since_us)
 {
-	for (unsigned i = 0; i < LIVES_NODES_MAX; i++)
+	for (unsigned i = 0; i < EVENT_NODES_MAX; i++)
 		if ((l->known & (uint64_t)1 << i) && !is_after(l->anew_us[i], since_us))
 			return false;
 	return l->known != 0;

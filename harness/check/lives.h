@@ -9,12 +9,10 @@
 #include "harness/history/event.h"
 #include "harness/target/contract.h"
 
-enum { LIVES_NODES_MAX = 64 };
-
 /* Zeroed it is empty. */
 struct lives {
 	uint64_t known;            /* nodes, one bit each */
-	uint64_t anew_us[LIVES_NODES_MAX]; /* when a node's process last ended or began; 0: never */
+	uint64_t anew_us[EVENT_NODES_MAX]; /* when a node's process last ended or began; 0: never */
 	uint64_t broker_us;        /* the same of the broker's */
 };
 

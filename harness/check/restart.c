@@ -27,7 +27,6 @@ struct restart_options {
 };
 
 enum {
-	NODES_MAX = 64,
 	REMEMBERED = 256,          /* messages of a publisher on a channel */
 	OVERTAKEN_MS = 200,        /* two publishers may be answered in another order than they published in */
 };
@@ -57,7 +56,7 @@ struct restart {
 	struct burst closes, returns;
 	struct slots told;         /* by client: it was told to go, and has not come back */
 	struct restart_ready ready;
-	uint64_t told_us[NODES_MAX]; /* by node, [0]: any: when it was told to end */
+	uint64_t told_us[EVENT_NODES_MAX]; /* by node, [0]: any: when it was told to end */
 	struct slots published;    /* by stream */
 	struct slots acks;         /* by subscription: struct told */
 };
@@ -129,7 +128,7 @@ static void on_told(struct check_run *run, const struct event *e)
 	struct restart *s = check_state(run);
 	struct track *t = check_track(run);
 	s->told_us[0] = e->at_us;
-	if (e->node < NODES_MAX)
+	if (e->node < EVENT_NODES_MAX)
 		s->told_us[e->node] = e->at_us;
 	for (size_t i = 0; i < t->channels.cap; i++) {
 		const struct track_channel *channel = t->channels.slots[i].key ? t->channels.slots[i].value : NULL;
@@ -149,7 +148,7 @@ static void on_told(struct check_run *run, const struct event *e)
 static uint64_t told_us(struct check_run *run, const struct track_client *c)
 {
 	const struct restart *s = check_state(run);
-	return c->node && c->node < NODES_MAX ? s->told_us[c->node] : s->told_us[0];
+	return c->node && c->node < EVENT_NODES_MAX ? s->told_us[c->node] : s->told_us[0];
 }
 
 /*

@@ -78,7 +78,7 @@ static void judge_fall(struct check_run *run, struct restart_ready *r, const str
 
 static void on_node(struct check_run *run, struct restart_ready *r, const struct event *e)
 {
-	uint64_t bit = (uint64_t)1 << (e->node % READY_NODES_MAX);
+	uint64_t bit = (uint64_t)1 << (e->node % EVENT_NODES_MAX);
 	r->watched = true;
 	if (e->value != 0) {
 		r->unready &= ~bit;
@@ -92,7 +92,7 @@ static void on_node(struct check_run *run, struct restart_ready *r, const struct
 static void on_gone(struct restart_ready *r, const struct event *e)
 {
 	r->gone_us[0] = e->at_us;
-	if (e->node < READY_NODES_MAX)
+	if (e->node < EVENT_NODES_MAX)
 		r->gone_us[e->node] = e->at_us;
 	r->gone |= concerns(r, e->node);
 }
@@ -127,7 +127,7 @@ void restart_ready_event(struct check_run *run, struct restart_ready *r, const s
 
 void restart_ready_goodbye(struct check_run *run, struct restart_ready *r, const struct event *e)
 {
-	uint64_t gone_us = r->gone_us[e->node < READY_NODES_MAX ? e->node : 0];
+	uint64_t gone_us = r->gone_us[e->node < EVENT_NODES_MAX ? e->node : 0];
 	if (!r->watched)
 		return;
 	if (r->unready)

@@ -7,7 +7,7 @@
 #include "harness/check/check.h"
 #include "harness/check/slots.h"
 
-enum { READY_NODES_MAX = 64, READY_WHY_MAX = 240 };
+enum { READY_WHY_MAX = 240 };
 
 /* Zeroed it is empty. */
 struct restart_ready {
@@ -17,7 +17,7 @@ struct restart_ready {
 	uint32_t client, node;     /* of its first goodbye; node 0: not known */
 	uint32_t let_in;           /* a client that dialed since then and was let in, by it or nobody knows where; 0: none */
 	bool gone;                 /* the process has ended since, or just before */
-	uint64_t gone_us[READY_NODES_MAX]; /* by node, [0]: any: when its process had ended */
+	uint64_t gone_us[EVENT_NODES_MAX]; /* by node, [0]: any: when its process had ended */
 	struct slots dialed;       /* by client: when it dialed last */
 	char why[READY_WHY_MAX];   /* it could not be told; the first reason */
 };

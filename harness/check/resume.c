@@ -40,7 +40,7 @@ struct resume {
 	struct slots replays, runs, dues, takeovers; /* by subscription; of sessions by client; by pair; by client */
 	struct positions positions;
 	struct resume_refused refused;
-	uint64_t resumes, longest_us, zeros;
+	uint64_t resumes, longest_us;
 	struct resume_silence silence;
 };
 
@@ -75,13 +75,9 @@ static void on_asked(struct check_run *run)
 
 static void count_situations(struct check_run *run, unsigned situation)
 {
-	struct resume *s = check_state(run);
 	for (unsigned i = 0; i < RESUME_SITUATIONS; i++)
-		if (situation & 1u << i) {
+		if (situation & 1u << i)
 			check_samples(run, by_situation[i], 1);
-			s->silence.edges += by_situation[i] == EDGE;
-		}
-	s->zeros += (situation & (RESUME_ZERO | RESUME_EMPTY)) != 0;
 }
 
 /* What a position, or session, given then means may have been lost since, without a promise being broken. */
@@ -143,9 +139,10 @@ static unsigned situation_of(struct check_run *run, const struct track_sub *sub,
 static void begin_replay(struct check_run *run, struct track_sub *sub, struct resume_replay *r, unsigned situation,
 			 bool promised)
 {
+	struct resume *s = check_state(run);
 	if (!check_contract(run)->numbered) {
 		if (check_contract(run)->ordered)
-			resume_due_begin(run, &((struct resume *)check_state(run))->dues, SEQUENCE, sub);
+			resume_due_begin(run, &s->dues, SEQUENCE, sub);
 	} else {
 		resume_replay_begin(run, sub, r, situation & RESUME_ZERO, promised);
 	}
@@ -191,10 +188,8 @@ static void on_confirmed(struct check_run *run, const struct event *e)
 		judge_claim(run, situation, claims, track_within(t, sub), e, sub->old_placed_us, away_us, missed);
 	if (with_it && first && claims && situation & RESUME_ZERO)
 		count_situations(run, RESUME_ZERO);
-	if (near_edge(c, sub, missed) && (claims || !may_be_lost(run, sub->old_placed_us))) {
+	if (near_edge(c, sub, missed) && (claims || !may_be_lost(run, sub->old_placed_us)))
 		check_samples(run, EDGE, 1);
-		((struct resume *)check_state(run))->silence.edges++;
-	}
 	if (!claims || !first)
 		return;
 	r->recoveries++;
@@ -293,7 +288,7 @@ static void resume_end(struct check_run *run)
 		for (struct track_sub *sub = t->clients[i] ? t->clients[i]->subs : NULL; sub; sub = sub->next_of_client)
 			if (track_live(sub))
 				resume_replay_finish(run, replay_of(run, sub), sub, NULL);
-	if (contract_by_session(check_contract(run)) && s->resumes && !s->zeros)
+	if (contract_by_session(check_contract(run)) && s->resumes && !check_sampled(run, ZERO))
 		check_skip(run, ZERO, "a session's numbers do not say when nothing was missed: the target tells no newest number");
 	resume_blame(run, &s->refused, by_situation, EDGE);
 	resume_silence_tell(run, &s->silence, EDGE, EPOCH, ZERO, OTHER_NODE);

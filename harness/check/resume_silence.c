@@ -24,7 +24,7 @@ static void tell_lost(struct check_run *run, const struct resume_silence *s, con
 	else
 		snprintf(what, sizeof(what), "%llu resumes were told not recovered after the broker's process had begun anew, of "
 			 "which no contract speaks", (unsigned long long)s->lost_broker);
-	if (s->edges)
+	if (check_sampled(run, edge))
 		check_note(run, edge, "%s", what);
 	else
 		check_skip(run, edge, "%s", what);

@@ -9,7 +9,6 @@
 struct resume_silence {
 	bool connected, confirmed; /* anybody was, ever */
 	bool nodes, epochs, newest; /* a connection named its node, a confirmation its epoch or its number */
-	uint64_t edges;            /* samples of resume.edge */
 	uint64_t lost_nodes, lost_broker; /* refused after a loss of memory that the contract does not speak of */
 };
 

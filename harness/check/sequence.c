@@ -244,9 +244,11 @@ static void session_event(struct check_run *run, const struct event *e)
 static void sequence_event(struct check_run *run, const struct event *e)
 {
 	struct track *t = check_track(run);
-	if (contract_by_session(check_contract(run)))
+	if (contract_by_session(check_contract(run))) {
 		session_event(run, e);
-	if (!e->seq || !check_contract(run)->numbered || contract_by_session(check_contract(run)))
+		return;
+	}
+	if (!e->seq || !check_contract(run)->numbered)
 		return;
 	if (e->kind == EVENT_DELIVER && t->sub && t->stream) {
 		on_deliver(run, e);

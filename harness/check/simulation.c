@@ -98,8 +98,8 @@ static bool lies(struct world *w, enum lie lie, unsigned one_in)
 static void send_message(struct world *w, struct client *c, uint32_t channel, uint64_t seq, bool replay)
 {
 	const struct message *m = &w->channels[channel - 1].log[seq - 1];
-	struct item i = {MESSAGE, channel, w->channels[channel - 1].epoch, m->publisher, m->index, seq, 0, false, replay, 0};
-	i.sent_us = m->sent_us;
+	struct item i = {MESSAGE, channel,   w->channels[channel - 1].epoch, m->publisher, m->index, seq, 0, false,
+			 replay,  m->sent_us};
 	if (!replay && lies(w, LOSES, 50))
 		return;
 	if (!replay && lies(w, CROSSES_CHANNELS, 50))

@@ -13,6 +13,8 @@
 
 enum { EVENT_TEXT_MAX = 3000 }; /* octets of one text that are written down; the rest is left out */
 
+enum { EVENT_NODES_MAX = 64 }; /* nodes that who reads a history tells apart, as many as a target file may have */
+
 enum event_kind {
 #define EVENT(NAME, name, about) EVENT_##NAME,
 #include "harness/history/events.def"

@@ -9,21 +9,25 @@ enum {
 	TITLE_WIDTH = 44,          /* columns */
 };
 
-/* How many were within each of some bounds, and above the last of them. */
-struct spread {
-	const char *const *labels; /* of the bounds, NULL at the end */
-	const uint64_t *bounds_us;
-	uint64_t n[BOUNDS_MAX + 1];
+struct bound {
+	uint64_t us;
+	const char *label;         /* NULL at the end */
+};
+static const struct bound away_bounds[] = {
+	{100000, "100 ms"}, {200000, "200 ms"}, {500000, "500 ms"}, {1000000, "1 s"},   {2000000, "2 s"},
+	{5000000, "5 s"},   {10000000, "10 s"}, {30000000, "30 s"}, {60000000, "60 s"}, {0},
+};
+static const struct bound latency_bounds[] = {
+	{1000, "1 ms"},     {2000, "2 ms"},     {5000, "5 ms"},     {10000, "10 ms"}, {20000, "20 ms"},
+	{50000, "50 ms"},   {100000, "100 ms"}, {200000, "200 ms"}, {500000, "500 ms"}, {1000000, "1 s"},
+	{2000000, "2 s"},   {5000000, "5 s"},   {10000000, "10 s"}, {0},
 };
 
-static const char *const away_labels[] = {"100 ms", "200 ms", "500 ms", "1 s",  "2 s",
-					  "5 s",    "10 s",   "30 s",   "60 s", NULL};
-static const uint64_t away_bounds_us[] = {100000,  200000,   500000,   1000000, 2000000,
-					  5000000, 10000000, 30000000, 60000000};
-static const char *const latency_labels[] = {"1 ms",   "2 ms",   "5 ms", "10 ms", "20 ms", "50 ms", "100 ms",
-					     "200 ms", "500 ms", "1 s",  "2 s",   "5 s",   "10 s",  NULL};
-static const uint64_t latency_bounds_us[] = {1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000,
-					     1000000, 2000000, 5000000, 10000000};
+/* How many were within each bound, and above the last. */
+struct spread {
+	const struct bound *bounds;
+	uint64_t n[BOUNDS_MAX + 1];
+};
 
 struct figures {
 	uint32_t clients;
@@ -50,7 +54,7 @@ int figures_new(uint32_t clients, struct figures **ret_figures)
 	f->clients = clients;
 	f->gone_us = gone;
 	f->away_in_all_us = away;
-	f->latency = (struct spread){.labels = latency_labels, .bounds_us = latency_bounds_us};
+	f->latency = (struct spread){.bounds = latency_bounds};
 	hist_init(&f->away_us);
 	hist_init(&f->latency_us);
 	*ret_figures = f;
@@ -71,7 +75,7 @@ void figures_free(struct figures *f)
 static void spread_add(struct spread *s, uint64_t us)
 {
 	size_t i = 0;
-	while (s->labels[i] && us > s->bounds_us[i])
+	while (s->bounds[i].label && us > s->bounds[i].us)
 		i++;
 	s->n[i]++;
 }
@@ -183,13 +187,13 @@ static void fill_spread(const struct spread *s, struct arena *a, struct result_c
 			last = i;
 		}
 	for (size_t i = first; i <= last; i++)
-		add_bar(c, bars, s->labels[i] ? arena_printf(a, "up to %s", s->labels[i])
-					      : arena_printf(a, "over %s", s->labels[i - 1]), s->n[i], 0);
+		add_bar(c, bars, s->bounds[i].label ? arena_printf(a, "up to %s", s->bounds[i].label)
+						    : arena_printf(a, "over %s", s->bounds[i - 1].label), s->n[i], 0);
 }
 
 static void fill_away(const struct figures *f, struct arena *a, struct result_chart *c, struct result_bar *bars)
 {
-	struct spread s = {.labels = away_labels, .bounds_us = away_bounds_us};
+	struct spread s = {.bounds = away_bounds};
 	for (uint32_t i = 1; i <= f->clients; i++)
 		if (f->away_in_all_us[i])
 			spread_add(&s, f->away_in_all_us[i]);

@@ -97,7 +97,7 @@ const struct opt scenario_table[] = {
 	ROW(scenario, "variables", variables, OPT_MAP,
 	    "of the dialect, beside those of the target file; NAME?: where the dialect has it"),
 	ROW(scenario, "alone", alone, OPT_FLAG,
-	    "nothing else runs beside it; always so when it touches processes or links"),
+	    "nothing else runs beside it; always so when it touches processes or links, or checks `leaks`"),
 	ROW(scenario, "workload", workload, OPT_SECTION, "who is there and what they do", .sub = workload_table),
 	ROW(scenario, "phases", phases, OPT_SECTIONS, "what happens, one after the other", .flags = OPT_REQUIRED,
 	    .sub = phase_table, .item_size = sizeof(struct scenario_phase)),
@@ -239,6 +239,10 @@ static int finish(struct scenario *s, struct err *e)
 			s->alone |= plane != FAULT_STREAM;
 			s->outside |= plane != FAULT_STREAM && plane != FAULT_PEER;
 		}
+	for (size_t i = 0; i < s->checks.len; i++) {
+		const struct checker *c = s->checks.items[i].callee.what;
+		s->alone |= c->whole_target;
+	}
 	return r < 0 ? r : check_twice(&s->checks, e);
 }
 

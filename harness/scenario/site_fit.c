@@ -24,16 +24,27 @@ static const char *fit_phase(struct site *s, double rate, const struct contract 
 	return NULL;
 }
 
+static bool asks_for_kept(const struct scenario *s)
+{
+	const struct scenario_phase *p = s->phases.items;
+	size_t i = 0;
+	while (i < s->phases.len && !p[i].kept_percent)
+		i++;
+	return i < s->phases.len && s->workload.rate > 0;
+}
+
 const char *site_fit(struct site *s, struct scenario *scenario)
 {
 	struct scenario_phase *p = scenario->phases.items;
 	struct site_speech speech;
 	struct err e;
 	const char *why = NULL;
+	if (!asks_for_kept(scenario))
+		return NULL;
 	if (site_speech(s, scenario, &speech, &e) < 0)
 		return arena_strdup(s->arena, e.text);
 	for (size_t i = 0; !why && i < scenario->phases.len; i++)
-		if (p[i].kept_percent && speech.contract.resume_messages && scenario->workload.rate > 0)
+		if (p[i].kept_percent && speech.contract.resume_messages)
 			why = fit_phase(s, scenario->workload.rate, &speech.contract, &p[i]);
 	return why;
 }

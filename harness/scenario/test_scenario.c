@@ -90,11 +90,11 @@ static void a_mistake_is_told(void **state)
 static void who_touches_what_is_known(void **state)
 {
 	static const struct {
-		const char *fault;
+		const char *fault, *check;
 		bool alone, outside;
 	} rows[] = {
-		{"none", false, false}, {"reset_peer", false, false}, {"slowloris", true, false}, {"pause", true, true},
-
+		{"none", "delivery", false, false}, {"reset_peer", "delivery", false, false}, {"reset_peer", "leaks", true, false},
+		{"slowloris", "delivery", true, false}, {"pause", "delivery", true, true},
 	};
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -102,7 +102,8 @@ static void who_touches_what_is_known(void **state)
 		struct arena a;
 		struct scenario s;
 		struct err e = {.text = ""};
-		snprintf(text, sizeof(text), HEAD CHECKS "phases: [{name: a, for: 2s, faults: [%s]}]\n", rows[i].fault);
+		snprintf(text, sizeof(text), HEAD "checks: [%s]\nphases: [{name: a, for: 2s, faults: [%s]}]\n",
+			 rows[i].check, rows[i].fault);
 		if (load(text, &a, &s, &e) < 0)
 			fail_msg("%s", e.text);
 		assert_int_equal(s.alone, rows[i].alone);

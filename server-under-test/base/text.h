@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Borrowed text, not NUL-terminated; p may be NULL when len is 0. */
@@ -29,6 +30,16 @@ static inline bool text_equal(struct text a, const char *b)
 static inline char text_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* FNV-1a: for what nobody gains by making it collide. */
+static inline uint32_t text_hash(struct text text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.p[i]) * 16777619u;
+	return hash;
 }
 
 /* Folds A-Z only, as RFC 6455 2.1 defines it. */

@@ -85,7 +85,9 @@ void client_observe(double started_s)
 {
 	double took_s = clock_monotonic_s() - started_s;
 
-	metrics_observe_duration(took_s > 0 && !defect(metrics_latency_zero) ? took_s : 0);
+	if (took_s < 0 || defect(metrics_latency_zero))
+		took_s = 0;
+	metrics_observe_duration(defect(metrics_latency_microseconds) ? took_s * 1e6 : took_s);
 }
 
 bool client_rate_ok(struct client *client, struct text id, double now_s)

@@ -57,27 +57,18 @@ void defect_publish_swapped(struct request *request, struct text data, struct te
 #define OWN_MAX 4096
 
 static struct {
-	uint64_t hashes[OWN_MAX];
+	uint32_t hashes[OWN_MAX];
 	size_t n;
 } own;
 
-static uint64_t hash_of(struct text text) /* FNV-1a */
-{
-	uint64_t hash = 0xcbf29ce484222325u;
-
-	for (size_t i = 0; i < text.len; i++)
-		hash = (hash ^ (uint8_t)text.p[i]) * 0x100000001b3u;
-	return hash;
-}
-
 void defect_own(struct text data)
 {
-	own.hashes[own.n++ % OWN_MAX] = hash_of(data);
+	own.hashes[own.n++ % OWN_MAX] = text_hash(data);
 }
 
 bool defect_is_own(const struct message *message)
 {
-	uint64_t hash = hash_of(message_data(message));
+	uint32_t hash = text_hash(message_data(message));
 
 	for (size_t i = 0; i < own.n && i < OWN_MAX; i++)
 		if (own.hashes[i] == hash)

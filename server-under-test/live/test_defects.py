@@ -99,6 +99,7 @@ CAUGHT = {
     "metrics_gauge_leaks": "drain metrics_agree_with_what_was_done",
     "metrics_messages_once": "service a_broadcast_counts_once_for_each_who_gets_it",
     "metrics_latency_zero": "drain metrics_agree_with_what_was_done",
+    "metrics_latency_microseconds": "service a_message_takes_no_longer_by_the_metrics_than_by_the_clock",
     "metrics_closes_1000": "drain metrics_agree_with_what_was_done",
     "sse_forgets_position": "fallbacks resume_rule_of_streams_and_polls",
     "poll_misses_between": "fallbacks polls_one_after_another_lose_nothing",

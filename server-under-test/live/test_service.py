@@ -207,6 +207,17 @@ def a_broadcast_counts_once_for_each_who_gets_it():
 
 
 @test
+def a_message_takes_no_longer_by_the_metrics_than_by_the_clock():
+    with node() as server:
+        ws, name = server.ws(), "ws_message_duration_seconds_sum"
+        for i in range(20):
+            before, since = server.metrics()[name], time.monotonic()
+            ws.publish("c", i)
+            rose = server.metrics()[name] - before
+            assert 0 < rose <= time.monotonic() - since, rose
+
+
+@test
 def a_burst_is_seen_in_its_order_by_all():
     with node() as server:
         subs, pub = [server.ws("/ws?window=0") for _ in range(6)], server.ws()
