@@ -121,9 +121,8 @@ static void explain_check(struct buf *b, const struct check_row *c)
 	paragraph(b, "  fix", c->fix);
 	paragraph(b, "  decided", check_decided_by(c));
 	for (size_t i = 0; i < checkers_len; i++)
-		for (size_t k = 0; checkers[i]->checks[k]; k++)
-			if (strcmp(checkers[i]->checks[k], c->id) == 0)
-				paragraph(b, "  checker", checkers[i]->name);
+		if (checker_decides(checkers[i], c->id))
+			paragraph(b, "  checker", checkers[i]->name);
 	const struct dialogue_row *d = dialogue_row_find(c->id);
 	if (d)
 		paragraph(b, "  readiness", d->about);
@@ -153,7 +152,7 @@ static bool explain_scenario(struct buf *b, const char *id)
 	return false;
 }
 
-/* A dialect as well. */
+/* A dialect: its file. */
 static bool explain_dialect(struct buf *b, const char *id)
 {
 	const char *name;

@@ -1,16 +1,13 @@
 /* A check is decided by the chaos suite through its checker, and by the readiness suite through its dialogue. */
 #include "harness/decided.h"
 
-#include <string.h>
-
 #include "harness/readiness/dialogue.h"
 
 static bool has_checker(const struct check_row *row)
 {
 	for (size_t i = 0; i < checkers_len; i++)
-		for (size_t k = 0; checkers[i]->checks[k]; k++)
-			if (strcmp(checkers[i]->checks[k], row->id) == 0)
-				return true;
+		if (checker_decides(checkers[i], row->id))
+			return true;
 	return false;
 }
 

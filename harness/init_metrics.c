@@ -2,6 +2,7 @@
  * Which of the names on a page of metrics is what: by what they are called, for nothing else is known. What is certain
  * is filled in, what may be is proposed in a comment, and what was not found is named there.
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "harness/init.h"
 #include "harness/target/metrics_text.h"
 
-enum { NAME_MAX_OCTETS = 128, LABELS_LOOKED_AT = 4 };
+enum { NAME_OCTETS = 128 };         /* of a name, of a label or of its value, with the NUL */
 
 static const char *const keys[INIT_METRIC_KEYS] = {
 #define KEY(key) [INIT_METRIC_##key] = #key,
@@ -69,7 +70,7 @@ static const char *selector_of(struct init *in, enum init_metric key, const char
 
 static void try_all(struct init *in, const char *name, const char *label, const char *value)
 {
-	char text[3 * NAME_MAX_OCTETS];
+	char text[3 * NAME_OCTETS];
 	bool known[INIT_METRIC_KEYS] = {false};
 	snprintf(text, sizeof(text), label[0] ? "%s=%s=%s" : "%s", name, label, value);
 	for (size_t i = 0; i < ARRAY_LEN(usual); i++) {
@@ -85,31 +86,26 @@ static void try_all(struct init *in, const char *name, const char *label, const 
 	}
 }
 
-/* NAME{a="x",b="y"} 1: the name alone, and with each of its first labels. */
-static void look_at(struct init *in, struct span line)
+/* The text of it; false: too long, or with a character that would have to be escaped or matches as a pattern does. */
+static bool plain(struct span s, char *text)
 {
-	char text[4 * NAME_MAX_OCTETS], name[NAME_MAX_OCTETS], label[NAME_MAX_OCTETS], value[NAME_MAX_OCTETS];
-	int at = 0, used = 0;
-	snprintf(text, sizeof(text), "%.*s", (int)line.len, (const char *)line.p);
-	if (sscanf(text, "%127[a-zA-Z0-9_:]%n", name, &at) != 1 || !strchr("{ \t", text[at]) || !text[at])
-		return;
-	try_all(in, name, "", "");
-	for (int i = 0; i < LABELS_LOOKED_AT; i++) {
-		if (sscanf(text + at, "%*1[{,]%127[a-zA-Z0-9_]=\"%127[a-zA-Z0-9_ -]\"%n", label, value, &used) != 2)
-			return;
-		try_all(in, name, label, value);
-		at += used;
-	}
+	for (size_t i = 0; i < s.len; i++)
+		if (!strchr("_:. -/", s.p[i]) && !isalnum(s.p[i]))
+			return false;
+	return snprintf(text, NAME_OCTETS, "%.*s", (int)s.len, (const char *)s.p) < NAME_OCTETS;
 }
 
 void init_metrics_read(struct init *in, struct span page)
 {
-	while (page.len) {
-		const uint8_t *end = memchr(page.p, '\n', page.len);
-		struct span line = span_trim(span_sub(page, 0, end ? (size_t)(end - page.p) : page.len));
-		if (line.len && line.p[0] != '#')
-			look_at(in, line);
-		page = span_sub(page, end ? (size_t)(end - page.p) + 1 : page.len, page.len);
+	struct metrics_sample s;
+	char name[NAME_OCTETS], label[NAME_OCTETS], value[NAME_OCTETS];
+	for (size_t at = 0; metrics_text_next(page, &at, &s, NULL);) {
+		if (!plain(s.name, name))
+			continue;
+		try_all(in, name, "", "");
+		for (size_t i = 0; i < s.n; i++)
+			if (plain(s.labels[i].name, label) && plain(s.labels[i].value, value))
+				try_all(in, name, label, value);
 	}
 }
 

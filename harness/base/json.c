@@ -24,6 +24,26 @@ json_t *json_text(struct span s)
 	return json_stringn_nocheck((const char *)b.p, b.len);
 }
 
+void json_put(json_t *object, int *r, const char *key, json_t *value)
+{
+	if (json_object_set_new(object, key, value) < 0)
+		*r = -ENOMEM;
+}
+
+void json_add(json_t *array, int *r, json_t *value)
+{
+	if (json_array_append_new(array, value) < 0)
+		*r = -ENOMEM;
+}
+
+json_t *json_finish(json_t *value, int r)
+{
+	if (r == 0)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 struct sink {
 	struct buf *b;
 	int r;

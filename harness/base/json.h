@@ -14,6 +14,14 @@
 json_t *json_text(struct span s);
 
 /*
+ * For values put together of many: each takes the new reference `value`, NULL being a failure, and leaves -ENOMEM in *r
+ * when it fails, so that a caller looks once; json_finish() is then the value, or NULL with everything freed.
+ */
+void json_put(json_t *object, int *r, const char *key, json_t *value);
+void json_add(json_t *array, int *r, json_t *value);
+json_t *json_finish(json_t *value, int r);
+
+/*
  * Appends the value in one line, keys in the order they were set, only ASCII control characters escaped. No newline at
  * the end. 0, -ENOBUFS, -ENOMEM, -EINVAL for NULL.
  */

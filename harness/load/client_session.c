@@ -294,9 +294,11 @@ static void message(void *owner, const struct session_news *n)
 	int k = workload_which(w, c, n->channel);
 	struct payload p = {0};
 	struct event e = client_event(c, EVENT_DELIVER, EVENT_OK);
-	e.corrupt = payload_read(n->data, &p) != PAYLOAD_WHOLE || p.run != w->run;
-	if (p.run != w->run)
+	e.corrupt = payload_read(n->data, &p) != PAYLOAD_WHOLE;
+	if (p.run != w->run) {
+		e.corrupt = true; /* of another run, or nobody knows which one it was */
 		p = (struct payload){0};
+	}
 	e.channel = n->channel;
 	e.publisher = p.publisher;
 	e.index = p.index;

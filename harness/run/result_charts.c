@@ -5,51 +5,30 @@
 
 /* Writing -------------------------------------------------------------------------------------------------------- */
 
-/* To the first failure: `value` is taken in any case. */
-static void add(json_t *array, int *r, json_t *value)
-{
-	if (json_array_append_new(array, value) < 0)
-		*r = -ENOMEM;
-}
-
-static void put(json_t *o, int *r, const char *key, json_t *value)
-{
-	if (json_object_set_new(o, key, value) < 0)
-		*r = -ENOMEM;
-}
-
-static json_t *finish(json_t *o, int r)
-{
-	if (r == 0)
-		return o;
-	json_decref(o);
-	return NULL;
-}
-
 static json_t *bar_to_json(const struct result_chart *c, const struct result_bar *b)
 {
 	json_t *array = json_array();
 	int r = 0;
-	add(array, &r, json_text(span_str(b->label)));
-	add(array, &r, json_integer((json_int_t)b->n));
+	json_add(array, &r, json_text(span_str(b->label)));
+	json_add(array, &r, json_integer((json_int_t)b->n));
 	if (c->m_name)
-		add(array, &r, json_integer((json_int_t)b->m));
-	return finish(array, r);
+		json_add(array, &r, json_integer((json_int_t)b->m));
+	return json_finish(array, r);
 }
 
 static json_t *chart_to_json(const struct result_chart *c)
 {
 	json_t *o = json_object(), *values = json_array(), *bars = json_array();
 	int r = 0;
-	add(values, &r, json_text(span_str(c->n_name)));
+	json_add(values, &r, json_text(span_str(c->n_name)));
 	if (c->m_name)
-		add(values, &r, json_text(span_str(c->m_name)));
+		json_add(values, &r, json_text(span_str(c->m_name)));
 	for (size_t i = 0; i < c->n_bars; i++)
-		add(bars, &r, bar_to_json(c, &c->bars[i]));
-	put(o, &r, "title", json_text(span_str(c->title)));
-	put(o, &r, "values", values);
-	put(o, &r, "bars", bars);
-	return finish(o, r);
+		json_add(bars, &r, bar_to_json(c, &c->bars[i]));
+	json_put(o, &r, "title", json_text(span_str(c->title)));
+	json_put(o, &r, "values", values);
+	json_put(o, &r, "bars", bars);
+	return json_finish(o, r);
 }
 
 json_t *result_charts_to_json(const struct result_item *item)
@@ -57,8 +36,8 @@ json_t *result_charts_to_json(const struct result_item *item)
 	json_t *array = json_array();
 	int r = 0;
 	for (size_t i = 0; i < item->n_charts; i++)
-		add(array, &r, chart_to_json(&item->charts[i]));
-	return finish(array, r);
+		json_add(array, &r, chart_to_json(&item->charts[i]));
+	return json_finish(array, r);
 }
 
 /* Reading -------------------------------------------------------------------------------------------------------- */

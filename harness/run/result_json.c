@@ -8,19 +8,11 @@
 #include "harness/base/json.h"
 #include "harness/run/result_charts.h"
 
-/* Puts a new reference into an object; sticks to the first failure, so that a caller looks once. A NULL value is a
- * failure. */
-static void put(json_t *o, int *r, const char *key, json_t *value)
-{
-	if (json_object_set_new(o, key, value) < 0)
-		*r = -ENOMEM;
-}
-
 /* NULL is left out. */
 static void put_text(json_t *o, int *r, const char *key, const char *text)
 {
 	if (text)
-		put(o, r, key, json_text(span_str(text)));
+		json_put(o, r, key, json_text(span_str(text)));
 }
 
 static json_t *milliseconds(double ms)
@@ -32,20 +24,10 @@ static json_t *milliseconds(double ms)
 static json_t *texts(const char *const *list)
 {
 	json_t *array = json_array();
-	for (; list && *list && array; list++)
-		if (json_array_append_new(array, json_text(span_str(*list))) < 0) {
-			json_decref(array);
-			array = NULL;
-		}
-	return array;
-}
-
-static json_t *finish(json_t *o, int r)
-{
-	if (r == 0)
-		return o;
-	json_decref(o);
-	return NULL;
+	int r = 0;
+	for (; list && *list; list++)
+		json_add(array, &r, json_text(span_str(*list)));
+	return json_finish(array, r);
 }
 
 /* What the case row says, before anything has run. */
@@ -63,13 +45,13 @@ static void put_identity(json_t *o, int *r, const struct result_item *item)
 static void put_item(json_t *o, int *r, const struct result_item *item)
 {
 	put_identity(o, r, item);
-	put(o, r, "verdict", json_string(verdict_name(item->verdict)));
-	put(o, r, "expected", json_boolean(item->expected));
+	json_put(o, r, "verdict", json_string(verdict_name(item->verdict)));
+	json_put(o, r, "expected", json_boolean(item->expected));
 	put_text(o, r, "known", item->known);
 	if (item->stale)
-		put(o, r, "stale", json_true());
-	put(o, r, "requirements", texts(item->requirements));
-	put(o, r, "autobahn", texts(item->autobahn));
+		json_put(o, r, "stale", json_true());
+	json_put(o, r, "requirements", texts(item->requirements));
+	json_put(o, r, "autobahn", texts(item->autobahn));
 	put_text(o, r, "seen", item->seen);
 	put_text(o, r, "required", item->required);
 	put_text(o, r, "note", item->note);
@@ -78,10 +60,10 @@ static void put_item(json_t *o, int *r, const struct result_item *item)
 	put_text(o, r, "evidence", item->evidence);
 	put_text(o, r, "replay", item->replay);
 	if (item->cases && *item->cases)
-		put(o, r, "cases", texts(item->cases));
-	put(o, r, "duration_ms", milliseconds(item->duration_ms));
+		json_put(o, r, "cases", texts(item->cases));
+	json_put(o, r, "duration_ms", milliseconds(item->duration_ms));
 	if (item->n_charts)
-		put(o, r, "charts", result_charts_to_json(item));
+		json_put(o, r, "charts", result_charts_to_json(item));
 }
 
 json_t *result_item_to_json(const struct result_item *item)
@@ -89,7 +71,7 @@ json_t *result_item_to_json(const struct result_item *item)
 	int r = 0;
 	json_t *o = json_object();
 	put_item(o, &r, item);
-	return finish(o, r);
+	return json_finish(o, r);
 }
 
 static json_t *seed_to_json(uint64_t seed)
@@ -105,12 +87,12 @@ static json_t *seed_to_json(uint64_t seed)
 static void put_head(json_t *o, int *r, const struct result *result)
 {
 	put_text(o, r, "tool", result->tool);
-	put(o, r, "seed", seed_to_json(result->seed));
+	json_put(o, r, "seed", seed_to_json(result->seed));
 	json_t *target = json_object();
 	put_text(target, r, "name", result->target_name);
 	put_text(target, r, "url", result->target_url);
 	put_text(target, r, "server", result->target_server);
-	put(o, r, "target", target);
+	json_put(o, r, "target", target);
 	put_text(o, r, "started", result->started);
 	put_text(o, r, "command", result->command);
 }
@@ -121,15 +103,13 @@ static json_t *grade_to_json(const struct result *result)
 		return json_null();
 	int r = 0;
 	json_t *o = json_object();
-	put(o, &r, "letter", json_stringn(&result->grade, 1));
-	put(o, &r, "score", json_integer(result->score));
+	json_put(o, &r, "letter", json_stringn(&result->grade, 1));
+	json_put(o, &r, "score", json_integer(result->score));
 	json_t *caps = json_array();
 	for (size_t i = 0; i < result->n_caps; i++)
-		if (json_array_append_new(caps, json_pack("{s:s,s:s}", "letter", result->caps[i].letter, "why",
-							  result->caps[i].why)) < 0)
-			r = -ENOMEM;
-	put(o, &r, "caps", caps);
-	return finish(o, r);
+		json_add(caps, &r, json_pack("{s:s,s:s}", "letter", result->caps[i].letter, "why", result->caps[i].why));
+	json_put(o, &r, "caps", caps);
+	return json_finish(o, r);
 }
 
 static json_t *counts_to_json(const struct result *result)
@@ -137,40 +117,38 @@ static json_t *counts_to_json(const struct result *result)
 	int r = 0;
 	json_t *o = json_object();
 	for (int v = 0; v < VERDICT_COUNT; v++)
-		put(o, &r, verdict_name(v), json_integer(result->counts[v]));
-	put(o, &r, "expected", json_integer(result->expected));
-	put(o, &r, "stale", json_integer(result->stale));
-	return finish(o, r);
+		json_put(o, &r, verdict_name(v), json_integer(result->counts[v]));
+	json_put(o, &r, "expected", json_integer(result->expected));
+	json_put(o, &r, "stale", json_integer(result->stale));
+	return json_finish(o, r);
 }
 
 static json_t *items_to_json(const struct result *result)
 {
 	json_t *array = json_array();
-	for (size_t i = 0; i < result->n_items && array; i++)
-		if (json_array_append_new(array, result_item_to_json(&result->items[i])) < 0) {
-			json_decref(array);
-			array = NULL;
-		}
-	return array;
+	int r = 0;
+	for (size_t i = 0; i < result->n_items; i++)
+		json_add(array, &r, result_item_to_json(&result->items[i]));
+	return json_finish(array, r);
 }
 
 json_t *result_to_json(const struct result *result)
 {
 	int r = 0;
 	json_t *o = json_object();
-	put(o, &r, "schema", json_string(RESULT_SCHEMA));
+	json_put(o, &r, "schema", json_string(RESULT_SCHEMA));
 	put_head(o, &r, result);
-	put(o, &r, "duration_ms", milliseconds(result->duration_ms));
+	json_put(o, &r, "duration_ms", milliseconds(result->duration_ms));
 	put_text(o, &r, "verdict", result->verdict);
 	put_text(o, &r, "why", result->why);
-	put(o, &r, "strict", json_boolean(result->strict));
-	put(o, &r, "exit", json_integer(result->exit_code));
+	json_put(o, &r, "strict", json_boolean(result->strict));
+	json_put(o, &r, "exit", json_integer(result->exit_code));
 	put_text(o, &r, "abort_reason", result->abort_reason);
-	put(o, &r, "grade", grade_to_json(result));
-	put(o, &r, "counts", counts_to_json(result));
-	put(o, &r, "notes", texts(result->notes));
-	put(o, &r, "results", items_to_json(result));
-	return finish(o, r);
+	json_put(o, &r, "grade", grade_to_json(result));
+	json_put(o, &r, "counts", counts_to_json(result));
+	json_put(o, &r, "notes", texts(result->notes));
+	json_put(o, &r, "results", items_to_json(result));
+	return json_finish(o, r);
 }
 
 /* --- history --- */
@@ -178,7 +156,7 @@ json_t *result_to_json(const struct result *result)
 static json_t *event_new(const char *name, int *r)
 {
 	json_t *o = json_object();
-	put(o, r, "event", json_string(name));
+	json_put(o, r, "event", json_string(name));
 	return o;
 }
 
@@ -186,19 +164,18 @@ json_t *result_plan_event(const struct result *result, bool strict, const char *
 {
 	int r = 0;
 	json_t *o = event_new("plan", &r);
-	put(o, &r, "schema", json_string(HISTORY_SCHEMA));
+	json_put(o, &r, "schema", json_string(HISTORY_SCHEMA));
 	put_head(o, &r, result);
-	put(o, &r, "strict", json_boolean(strict));
+	json_put(o, &r, "strict", json_boolean(strict));
 	put_text(o, &r, "fail_on", fail_on);
 	json_t *cases = json_array();
 	for (size_t i = 0; i < result->n_items; i++) {
 		json_t *item = json_object();
 		put_identity(item, &r, &result->items[i]);
-		if (json_array_append_new(cases, item) < 0)
-			r = -ENOMEM;
+		json_add(cases, &r, item);
 	}
-	put(o, &r, "cases", cases);
-	return finish(o, r);
+	json_put(o, &r, "cases", cases);
+	return json_finish(o, r);
 }
 
 json_t *result_item_event(const struct result_item *item)
@@ -206,15 +183,15 @@ json_t *result_item_event(const struct result_item *item)
 	int r = 0;
 	json_t *o = event_new("result", &r);
 	put_item(o, &r, item);
-	return finish(o, r);
+	return json_finish(o, r);
 }
 
 json_t *result_end_event(const struct result *result)
 {
 	int r = 0;
 	json_t *o = event_new("end", &r);
-	put(o, &r, "duration_ms", milliseconds(result->duration_ms));
+	json_put(o, &r, "duration_ms", milliseconds(result->duration_ms));
 	put_text(o, &r, "abort_reason", result->abort_reason);
-	put(o, &r, "notes", texts(result->notes));
-	return finish(o, r);
+	json_put(o, &r, "notes", texts(result->notes));
+	return json_finish(o, r);
 }

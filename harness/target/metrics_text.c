@@ -5,17 +5,6 @@
 
 enum { NUMBER_MAX = 64, SELECTOR_MAX = 1024 };
 
-struct label {
-	struct span name, value;       /* the value as it is written, escaped */
-};
-
-struct sample {
-	struct span name;
-	struct label labels[METRICS_LABELS_MAX];
-	size_t n;
-	double value;
-};
-
 struct cursor {
 	struct span s;
 	size_t at;
@@ -84,7 +73,7 @@ static bool take_number(struct cursor *c, double *ret)
 	return *end == 0;
 }
 
-static bool take_labels(struct cursor *c, struct sample *s)
+static bool take_labels(struct cursor *c, struct metrics_sample *s)
 {
 	if (!take(c, '{'))
 		return true;
@@ -94,7 +83,7 @@ static bool take_labels(struct cursor *c, struct sample *s)
 			return true;
 		if (s->n == METRICS_LABELS_MAX)
 			return false;
-		struct label *l = &s->labels[s->n++];
+		struct metrics_label *l = &s->labels[s->n++];
 		if (!take_name(c, &l->name))
 			return false;
 		skip_blanks(c);
@@ -109,7 +98,7 @@ static bool take_labels(struct cursor *c, struct sample *s)
 	}
 }
 
-static bool read_sample(struct span line, struct sample *ret)
+static bool read_sample(struct span line, struct metrics_sample *ret)
 {
 	struct cursor c = {.s = line};
 	ret->n = 0;
@@ -137,7 +126,7 @@ static bool value_is(struct span written, struct span meant)
 	return k == meant.len;
 }
 
-static bool matches(const struct metrics_selector *q, const struct sample *s)
+static bool matches(const struct metrics_selector *q, const struct metrics_sample *s)
 {
 	if (!span_eq(q->name, s->name))
 		return false;
@@ -166,31 +155,34 @@ static bool next_line(struct span page, size_t *at, struct span *ret)
 	return true;
 }
 
+bool metrics_text_next(struct span page, size_t *at, struct metrics_sample *ret, uint64_t *ret_bad)
+{
+	struct span line;
+	while (next_line(page, at, &line)) {
+		struct span text = span_trim(line);
+		if (span_eq(text, SPAN_LIT("# EOF")))
+			*at = page.len;
+		else if (text.len && text.p[0] != '#' && read_sample(text, ret))
+			return true;
+		else if (text.len && text.p[0] != '#' && ret_bad)
+			++*ret_bad;
+	}
+	return false;
+}
+
 uint64_t metrics_text_sum(struct span page, const struct metrics_selector *selectors, size_t n,
 			  struct metrics_found *ret_found, uint64_t *ret_bad)
 {
 	uint64_t samples = 0, bad = 0;
-	struct sample s;
-	struct span line;
+	struct metrics_sample s;
 	for (size_t i = 0; i < n; i++)
 		ret_found[i] = (struct metrics_found){0};
-	for (size_t at = 0; next_line(page, &at, &line);) {
-		struct span text = span_trim(line);
-		if (span_eq(text, SPAN_LIT("# EOF")))
-			break;
-		if (text.len == 0 || text.p[0] == '#')
-			continue;
-		if (!read_sample(text, &s)) {
-			bad++;
-			continue;
-		}
-		samples++;
+	for (size_t at = 0; metrics_text_next(page, &at, &s, &bad); samples++)
 		for (size_t i = 0; i < n; i++)
 			if (matches(&selectors[i], &s)) {
 				ret_found[i].sum += s.value;
 				ret_found[i].samples++;
 			}
-	}
 	if (ret_bad)
 		*ret_bad = bad;
 	return samples;

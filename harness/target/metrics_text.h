@@ -25,6 +25,24 @@ struct metrics_selector {
 /* -EINVAL with a sentence. Copies into the arena. */
 int metrics_selector_parse(const char *text, struct arena *a, struct metrics_selector *ret, struct err *e);
 
+struct metrics_label {
+	struct span name, value;       /* the value as it is written, escaped */
+};
+
+/* A line of a page; spans of the page. */
+struct metrics_sample {
+	struct span name;
+	struct metrics_label labels[METRICS_LABELS_MAX];
+	size_t n;
+	double value;
+};
+
+/*
+ * The next sample from *at on, which begins at 0; false at the end. Nothing after "# EOF" is read. ret_bad (may be NULL) is
+ * raised by the lines that are no samples, comments and empty ones not counted.
+ */
+bool metrics_text_next(struct span page, size_t *at, struct metrics_sample *ret, uint64_t *ret_bad);
+
 struct metrics_found {
 	double sum;                    /* over the samples that match; NaN of one makes NaN of all */
 	uint64_t samples;              /* how many there were */
@@ -32,8 +50,7 @@ struct metrics_found {
 
 /*
  * Sums what each of n selectors matches on a page. A label that a sample has not is empty, as Prometheus sees it.
- * ret_bad (may be NULL): lines that are no samples, comments and empty ones not counted. Nothing after "# EOF" is read.
- * Returns the number of samples on the page.
+ * ret_bad (may be NULL): lines that are no samples. Returns the number of samples on the page.
  */
 uint64_t metrics_text_sum(struct span page, const struct metrics_selector *selectors, size_t n,
 			  struct metrics_found *ret_found, uint64_t *ret_bad);

@@ -77,7 +77,8 @@ const struct opt target_metrics_table[] = {
 	ROW(target_metrics, "closes", closes, OPT_STRING, "NAME of a counter of connections that ended, by close code"),
 	ROW(target_metrics, "closes_label", closes_label, OPT_STRING, "its label that holds the code", .def = "code"),
 	ROW(target_metrics, "latency", latency, OPT_STRING,
-	    "NAME of a histogram or summary of how long a message takes, in seconds: NAME_sum, NAME_count"),
+	    "NAME of a histogram or summary of how long a message takes: NAME_sum, NAME_count; in seconds, but for names "
+	    "that end in _milliseconds or _ms, _microseconds or _us, _nanoseconds or _ns"),
 	ROW(target_metrics, "also", also, OPT_MAP, "more that is worth to be kept: a name of yours, and NAME or NAME{LABEL=\"VALUE\"}"),
 	{0},
 };

@@ -4,12 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
 #include "harness/target/dialect.h"
+#include "harness/target/test_dialect_file.h"
 
 enum { ARENA_MAX = 16 << 20 };
 
@@ -32,22 +31,6 @@ static void builtin(void **state)
 	}
 	assert_int_equal(n, 12);
 	assert_null(dialect_builtin_text(n));
-}
-
-/* In a file of its own; the sentence is compared behind the file's name. */
-static int load_text(const char *text, struct arena *a, const struct dialect **ret, struct err *e)
-{
-	char folder[] = "/tmp/wsquall-dialect-XXXXXX", path[64];
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/d.yaml", folder);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	int r = dialect_load("d.yaml", folder, a, ret, e);
-	unlink(path);
-	rmdir(folder);
-	return r;
 }
 
 #define GOOD \
@@ -103,7 +86,7 @@ static void mistakes(void **state)
 		struct arena a;
 		struct err e = {.text = ""};
 		arena_init(&a, ARENA_MAX);
-		int r = load_text(wrong[i].text, &a, &d, &e);
+		int r = test_dialect_load(wrong[i].text, &a, &d, &e);
 		const char *place = strstr(e.text, "d.yaml");
 		if (r != -EINVAL || !place || strncmp(place + 6, wrong[i].sentence, strlen(wrong[i].sentence)) != 0)
 			fail_msg("%s%d %s", wrong[i].text, r, e.text);
@@ -123,7 +106,7 @@ static void names(void **state)
 	assert_int_equal(dialect_load("wsqual", NULL, &a, &d, &e), -ENOENT);
 	assert_string_equal(e.text, "unknown dialect wsqual, did you mean wsquall?");
 	assert_int_equal(dialect_load("absent.yaml", "/nowhere", &a, &d, &e), -ENOENT);
-	assert_int_equal(load_text(GOOD, &a, &d, &e), 0);
+	assert_int_equal(test_dialect_load(GOOD, &a, &d, &e), 0);
 	assert_false(d->can_publish);
 	assert_int_equal(dialect_load("socketio", NULL, &a, &d, &e), 0);
 	assert_int_equal(dialect_variables_check(d, &variables, &e), -EINVAL);

@@ -3,12 +3,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
+#include "harness/target/test_dialect_file.h"
 #include "harness/target/test_session_rig.h"
 
 enum { ARENA_MAX = 16 << 20, HEARD_MAX = 1 << 20 };
@@ -107,29 +105,29 @@ static const struct session_events events = {
 	.unknown = on_unknown, .unix_s = unix_s,
 };
 
-void begin(const char *dialect)
+static void start(const struct dialect *d)
 {
 	static struct opt_pair pairs[] = {{"client", "me"}};
 	static const struct opt_map variables = {.items = pairs, .len = 1};
+	assert_int_equal(session_new(d, &variables, &events, NULL, &s), 0);
+}
+
+void begin(const char *dialect)
+{
 	const struct dialect *d;
 	struct err e;
 	if (dialect_load(dialect, NULL, &arena, &d, &e) < 0)
 		fail_msg("%s", e.text);
-	assert_int_equal(session_new(d, &variables, &events, NULL, &s), 0);
+	start(d);
 }
 
 void begin_text(const char *text)
 {
-	char folder[] = "/tmp/wsquall-dialect-XXXXXX", path[64];
-	assert_non_null(mkdtemp(folder));
-	snprintf(path, sizeof(path), "%s/d.yaml", folder);
-	FILE *f = fopen(path, "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
-	begin(path);
-	unlink(path);
-	rmdir(folder);
+	const struct dialect *d;
+	struct err e;
+	if (test_dialect_load(text, &arena, &d, &e) < 0)
+		fail_msg("%s", e.text);
+	start(d);
 }
 
 int setup(void **state)
