@@ -5,6 +5,8 @@
 # shellcheck shell=bash
 unset WSQUALL WSQ_SERVER WSQUALL_BUILD # a shell's own choice of programs: a lane tests what it builds
 lane_passed=0 lane_failed=0
+lane_told="" # lines of failed parts that say FAIL: said once more at the end, where a cut log still has them
+TOLD_LINES_MAX=40 TOLD_COLUMNS_MAX=400
 build_only=()
 
 # build_in FOLDER [MESON OPTION...]: sets the folder up when it is new, and builds everything in it. Says nothing unless
@@ -55,6 +57,7 @@ part() {
 	lane_passed=$((lane_passed + passed)) lane_failed=$((lane_failed + failed))
 	if [ "$failed" -gt 0 ]; then
 		sed 's/^/  | /' "$log"
+		lane_told+=$(sed -n 's/^[ |]*\(.*\bFAIL.*\)/\n\1/p' "$log")
 		printf 'FAILED  %-24s %4d s  %d passed, %d failed, exit status %d\n' \
 			"$title" $((SECONDS - since)) "$passed" "$failed" "$status"
 	else
@@ -72,6 +75,8 @@ must() {
 
 # The last line of a lane, and its end.
 lane_end() {
+	awk -v lines="$TOLD_LINES_MAX" -v columns="$TOLD_COLUMNS_MAX" \
+		'NF && !told[$0]++ && n++ < lines { print substr($0, 1, columns) }' <<<"$lane_told"
 	echo "$lane_passed passed, $lane_failed failed"
 	[ "$lane_failed" = 0 ] && [ "$lane_passed" -gt 0 ]
 	exit
