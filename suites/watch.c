@@ -128,7 +128,8 @@ static const struct test_case watch_cases[] = {
 		"The target lives through the whole run",
 		"All input has to be expected; a target that dies takes every other connection with it. The case "
 		"that ended it names the octets that did it; where many ran side by side and the target did not come "
-		"back, all that were under way are suspects.",
+		"back, all that were under way are suspects. A process of several that is started again at once is known "
+		"by the others that it served: their connections are cut each time that the case runs.",
 		"Look at the log of the target at the time of its death. The replay of this case runs those that ended "
 		"the target, or the suspects, again."),
 };

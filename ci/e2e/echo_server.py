@@ -10,9 +10,11 @@ import base64
 import binascii
 import codecs
 import collections
+import ctypes
 import hashlib
 import os
 import re
+import signal
 import socket
 import struct
 import sys
@@ -23,6 +25,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 HEAD_MAX = 32 << 10           # octets of a request head
 MESSAGE_MAX = 64 << 20        # octets of a message
 LINGER_S = 2.0                # how long TCP may stay open after our FIN
+PR_SET_PDEATHSIG = 1          # of <sys/prctl.h>
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+\Z")
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(:[0-9]*)?\Z")
 QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -601,10 +604,9 @@ class Server:
         self.count += 1
         return self.twist(self)
 
-    async def run(self, port):
+    async def run(self, listening):
         self.loop = asyncio.get_running_loop()
-        server = await self.loop.create_server(self.connection, "127.0.0.1", port, backlog=1024)
-        print(server.sockets[0].getsockname()[1], flush=True)
+        server = await self.loop.create_server(self.connection, sock=listening)
         await server.serve_forever()
 
 
@@ -614,6 +616,19 @@ def end_with_stdin():
     os._exit(0)
 
 
+def fork_for_ever():
+    """Returns in a child that ends with its parent; there is always one, and who connects meanwhile waits in the backlog."""
+    parent = os.getpid()
+    while True:
+        child = os.fork()
+        if not child:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(0)
+            return
+        os.waitpid(child, 0)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
@@ -621,9 +636,14 @@ def main():
     parser.add_argument("--poison", default="", help="Ping payload, in hex, that ends the process of the twist `dies`")
     parser.add_argument("--behave", type=int, default=1, help="connections that the endless twists serve well first")
     parser.add_argument("--max-message", type=int, default=MESSAGE_MAX, help="octets of a message; a larger one is answered by 1009")
+    parser.add_argument("--forked", action="store_true", help="serve from a process that is forked again whenever it has ended")
     options = parser.parse_args()
+    listening = socket.create_server(("127.0.0.1", options.port), backlog=1024)
+    print(listening.getsockname()[1], flush=True)
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    asyncio.run(Server(options).run(options.port))
+    if options.forked:
+        fork_for_ever()
+    asyncio.run(Server(options).run(listening))
 
 
 if __name__ == "__main__":

@@ -39,6 +39,8 @@ struct case_env {
 void case_env_confirm_cuts(struct case_env *env, unsigned n);
 /* The target died: its death cut them. */
 void case_env_forget_cuts(struct case_env *env);
+/* What a watch has seen broken so far does not count. */
+void case_env_forget_watch(struct case_env *env, enum watch w);
 /* Frees what the watches hold. */
 void case_env_fini(struct case_env *env);
 
@@ -49,6 +51,7 @@ struct case_outcome {
 	bool no_connection;        /* TCP (or TLS) could not be opened */
 	bool refused;              /* TCP was refused: nobody listens */
 	bool answered;             /* octets came: the target lived after the case was started */
+	bool bare;                 /* a connection had no reply or, once it was upgraded, no Close frame of the target: it may have been the last of its process */
 	int iter;                  /* the repeat that decided */
 	const char *seen, *required, *note; /* in the run's arena; note may be NULL */
 };

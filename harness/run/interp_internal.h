@@ -87,7 +87,7 @@ struct case_run {
 
 	/* what is decided */
 	enum grade grade;
-	bool soft, inconclusive, no_connection, refused, decided;
+	bool soft, inconclusive, no_connection, refused, bare, decided;
 	bool over_limit;           /* a message was larger than the target takes: nothing is graded */
 	struct buf seen, required, note;
 	struct case_outcome worst; /* over the repeats so far */

@@ -31,9 +31,10 @@ static void note_broken(struct watch_broken *broken, unsigned seen, struct case_
 	buf_fini(&text);
 }
 
-static void collect_watches(struct case_run *run)
+static void collect(struct case_run *run)
 {
 	struct case_env *env = run->env;
+	run->bare |= !run->no_connection && (run->conn.upgraded ? !run->conn.peer_closed : !run->conn.received);
 	for (int w = 0; w < WATCH_COUNT; w++) {
 		const struct conn_watch *seen = &run->conn.watch[w];
 		env->watch_samples[w] += seen->samples;
@@ -63,11 +64,17 @@ void case_env_forget_cuts(struct case_env *env)
 	env->cut = (struct watch_broken){0};
 }
 
+void case_env_forget_watch(struct case_env *env, enum watch w)
+{
+	free(env->watch[w].evidence);
+	env->watch[w] = (struct watch_broken){0};
+}
+
 void case_env_fini(struct case_env *env)
 {
 	case_env_forget_cuts(env);
 	for (int w = 0; w < WATCH_COUNT; w++)
-		free(TAKE_PTR(env->watch[w].evidence));
+		case_env_forget_watch(env, (enum watch)w);
 }
 
 void case_run_transcript(const struct case_run *run, struct buf *out)
@@ -105,6 +112,7 @@ static void keep_worst(struct case_run *run)
 		v = VERDICT_SKIP;
 	bool first = run->worst.seen == NULL;
 	run->worst.answered |= run->conn.received > 0;
+	run->worst.bare |= run->bare;
 	if (!first && weight(v) <= weight(run->worst.verdict))
 		return;
 	arena_fini(&run->kept);
@@ -117,6 +125,7 @@ static void keep_worst(struct case_run *run)
 		.no_connection = run->no_connection,
 		.refused = run->refused,
 		.answered = run->worst.answered,
+		.bare = run->worst.bare,
 		.iter = run->iter,
 		.seen = arena_strdup(&run->kept, buf_cstr(&run->seen)),
 		.required = arena_strdup(&run->kept, buf_cstr(&run->required)),
@@ -146,7 +155,7 @@ static void end_repeat(void *owner)
 {
 	struct case_run *run = owner;
 	if (run->dialled)
-		collect_watches(run);
+		collect(run);
 	keep_worst(run);
 	fini_repeat(run);
 	int last = run->tc->first_iter + (int)(run->tc->repeat ? run->tc->repeat : 1) - 1;
@@ -218,7 +227,7 @@ static void reset_connection(struct case_run *run)
 
 void case_leave_connection(struct case_run *run)
 {
-	collect_watches(run);
+	collect(run);
 	if (run->n_earlier < ARRAY_LEN(run->earlier))
 		run->earlier[run->n_earlier++] = run->transcript;
 	timer_stop(&run->pace);
@@ -239,7 +248,7 @@ static void begin_repeat(struct case_run *run)
 	buf_init(&run->note, NOTE_TEXT_MAX);
 	run->n_pings = run->pings_skipped = 0;
 	run->n_earlier = 0;
-	run->soft = run->inconclusive = run->over_limit = run->no_connection = run->refused = run->decided = false;
+	run->soft = run->inconclusive = run->over_limit = run->no_connection = run->refused = run->bare = run->decided = false;
 	run->grade = GRADE_PASS;
 	run->at = run->tc->steps;
 	run->wait = WAIT_PAUSE;

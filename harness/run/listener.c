@@ -1,4 +1,4 @@
-/* Says nothing but Pongs. */
+/* Says nothing but Pongs, and a Ping when it is told to. */
 #include "harness/run/listener.h"
 
 #include "harness/base/clock.h"
@@ -6,9 +6,9 @@
 
 enum { LISTENER_ARENA_MAX = 8 << 20 };
 
-static void answer_ping(struct listener *l, struct span payload)
+static void say(struct listener *l, uint8_t opcode, struct span payload)
 {
-	struct frame f = {.fin = true, .opcode = OPCODE_PONG, .masked = true, .key = {1, 2, 3, 4}, .payload = payload};
+	struct frame f = {.fin = true, .opcode = opcode, .masked = true, .key = {1, 2, 3, 4}, .payload = payload};
 	struct buf b;
 	buf_init(&b, 256);
 	if (payload.len <= CONTROL_PAYLOAD_MAX && frame_write(&b, &f) == 0)
@@ -16,11 +16,21 @@ static void answer_ping(struct listener *l, struct span payload)
 	buf_fini(&b);
 }
 
-static void on_end(struct listener *l)
+static void on_end(struct listener *l, bool cut)
 {
-	if (l->open && !l->ended)
+	if (l->ended)
+		return;
+	if (l->open) {
 		l->ended_us = clock_now_us();
+		l->cut = cut;
+	}
 	l->ended = true;
+}
+
+static void changed(struct listener *l)
+{
+	if (l->on_change)
+		l->on_change(l->owner);
 }
 
 static void on_event(void *owner, const struct conn_event *e)
@@ -31,15 +41,19 @@ static void on_event(void *owner, const struct conn_event *e)
 	case CONN_REPLY:
 		l->open = l->conn.upgraded;
 		l->opened_us = clock_now_us();
-		return;
+		if (!l->open)
+			on_end(l, false);
+		break;
 	case CONN_MESSAGE: l->env->chatty = true; return;
-	case CONN_PING: answer_ping(l, e->octets); return;
+	case CONN_PING: say(l, OPCODE_PONG, e->octets); return;
+	case CONN_PONG: l->answered = true; break;
 	case CONN_CLOSE:
+	case CONN_ENDLESS: on_end(l, false); break;
 	case CONN_EOF:
-	case CONN_ERROR:
-	case CONN_ENDLESS: on_end(l); return;
+	case CONN_ERROR: on_end(l, true); break;
 	default: return;
 	}
+	changed(l);
 }
 
 void listener_start(struct listener *l, struct case_env *env)
@@ -62,6 +76,13 @@ uint32_t listener_heard_ms(const struct listener *l)
 	if (!l->open)
 		return 0;
 	return (uint32_t)(((l->ended ? l->ended_us : clock_now_us()) - l->opened_us) / 1000);
+}
+
+void listener_ask(struct listener *l)
+{
+	l->answered = false;
+	if (l->open && !l->ended)
+		say(l, OPCODE_PING, span_str("still there?"));
 }
 
 void listener_fini(struct listener *l)

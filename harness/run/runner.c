@@ -262,6 +262,7 @@ static void on_case_done(void *owner, struct case_run *run)
 	r->looked = false;
 	item->finished_us = clock_now_us();
 	item->unmet = o->no_connection && !o->answered;
+	item->bare = o->bare;
 	if (o->answered)
 		r->last_alive_us = item->started_us > r->last_alive_us ? item->started_us : r->last_alive_us;
 	if (r->again_phase && !item->unmet)
@@ -342,6 +343,68 @@ static void on_watchdog(void *owner)
 	timer_start(&r->watchdog, r->env->loop, WATCHDOG_MS, on_watchdog, r);
 }
 
+/* Others ---------------------------------------------------------------------------------------------------------------------- */
+
+static void on_cutter(void *owner, size_t at, unsigned cut, unsigned of)
+{
+	struct runner *r = owner;
+	struct runner_item *item = &r->items[r->bare_items[at]];
+	item->killed = true;
+	item->seen = arena_printf(&r->arena, "each time that it ran, %u of %u other connections were cut", cut, of);
+	item->required = keep(r, "a target that goes on serving others");
+	r->cutters++;
+	decide(r, item, VERDICT_FAIL);
+}
+
+/* Some cases cut others off: what such an end decided, a frame that it cut among it, is decided again, each case alone and without them. */
+static void decide_again(struct runner *r)
+{
+	case_env_forget_cuts(r->env);
+	case_env_forget_watch(r->env, WATCH_CUT_FRAME);
+	for (size_t i = 0; i < r->n_bare; i++) {
+		struct runner_item *item = &r->items[r->bare_items[i]];
+		if (item->killed)
+			continue;
+		if (item->verdict == VERDICT_PASS)
+			item->seen = NULL;
+		run_again(r, item);
+	}
+	r->again_jobs = 1;
+}
+
+/* Should the target be gone by now, it was one of these. */
+static void on_swept(void *owner)
+{
+	struct runner *r = owner;
+	for (size_t i = 0; i < r->n_bare; i++)
+		r->items[r->bare_items[i]].finished_us = clock_now_us();
+	if (r->cutters)
+		decide_again(r);
+	r->looked = false;
+	pump(r);
+}
+
+/* False: there is nothing to look at. */
+static bool sweep(struct runner *r)
+{
+	r->swept = true;
+	r->bare = arena_alloc(&r->arena, r->n * sizeof(*r->bare));
+	r->bare_items = arena_alloc(&r->arena, r->n * sizeof(*r->bare_items));
+	if (!r->bare || !r->bare_items)
+		return false;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->items[i].bare && !r->items[i].killed) {
+			r->bare[r->n_bare] = r->items[i].c.tc;
+			r->bare_items[r->n_bare++] = i;
+		}
+	if (!r->n_bare)
+		return false;
+	r->collateral = (struct collateral){.env = r->env, .cases = r->bare, .jobs = r->o.jobs < COLLATERAL_JOBS_MAX ? r->o.jobs : COLLATERAL_JOBS_MAX,
+					    .on_found = on_cutter, .on_done = on_swept, .owner = r};
+	collateral_start(&r->collateral, r->n_bare);
+	return true;
+}
+
 /* Alone: one case, then, when there is a reason, a canary, then the next. */
 static void pump_again(struct runner *r)
 {
@@ -358,7 +421,7 @@ static void pump_again(struct runner *r)
 		return;
 	if (r->canary_wanted || !r->looked)
 		start_canary(r);
-	else
+	else if (r->swept || !sweep(r))
 		quit(r);
 }
 
@@ -423,10 +486,10 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 	unsigned samples = r->env->watch_samples[w];
 	item->started_us = item->finished_us = clock_now_us();
 	if (w == WATCH_SURVIVAL) {
-		item->seen = r->deaths ? survival_seen(r)
-					: r->stopped ? "it lived, but the run did not come to its end" : "";
+		bool bad = r->deaths || r->cutters;
+		item->seen = bad ? survival_seen(r) : r->stopped ? "it lived, but the run did not come to its end" : "";
 		item->required = keep(r, "a target that no client can take down");
-		decide(r, item, r->deaths ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);
+		decide(r, item, bad ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);
 		return;
 	}
 	if (!samples) {
@@ -492,6 +555,7 @@ void runner_fini(struct runner *r)
 		case_run_free(TAKE_PTR(r->runs[slot]));
 	case_run_free(TAKE_PTR(r->canary));
 	listener_fini(&r->listener);
+	collateral_fini(&r->collateral);
 	timer_fini(&r->heard);
 	timer_fini(&r->watchdog);
 	timer_fini(&r->recover);

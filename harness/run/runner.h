@@ -3,7 +3,9 @@
  * Runs many cases at once against one target and turns them into a result. What is decided is reported at once. A verdict that rests on
  * time, or on an end of the connection that nobody asked for, is confirmed by a second run of the case, alone. After a fail, and at the
  * end, a canary looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
+ * Cases after whose connections a process may have ended are run once more beside bystanders (collateral.h).
  */
+#include "harness/run/collateral.h"
 #include "harness/run/interp.h"
 #include "harness/run/listener.h"
 
@@ -23,6 +25,7 @@ struct runner_item {
 	uint64_t started_us, finished_us;
 	bool suspect, killed;      /* in flight when the target died; proven to kill it */
 	bool unmet;                /* nobody answered even its opening: it cannot have killed anything */
+	bool bare;                 /* as in its outcome: it may have ended one process of several */
 	bool doubted;              /* the target was found dead right after it, though its canary lived */
 };
 
@@ -47,7 +50,8 @@ struct runner {
 	struct runner_item *items;
 	size_t n, next, running, decided;
 	uint64_t last_alive_us, canary_us; /* the target lived; the newest canary began */
-	unsigned deaths, cuts_asked; /* cut frames that the canary under way is to confirm */
+	unsigned deaths, cutters;  /* the target was found dead; cases that cut others off though it never was */
+	unsigned cuts_asked;       /* cut frames that the canary under way is to confirm */
 	bool stopped;
 	const char *abort_reason;  /* or NULL */
 
@@ -58,8 +62,12 @@ struct runner {
 	bool looked;               /* a canary was started after the newest end of a case */
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
+	bool swept;                /* `collateral` has been begun */
 	struct timer recover, heard, watchdog;
 	struct listener listener;
+	struct collateral collateral;
+	const struct test_case **bare; /* what it looks at, and the items of it */
+	size_t *bare_items, n_bare;
 	uint64_t lost_since_us;
 	size_t again_at;
 	struct runner_item *alone_before; /* the last one of the second phase that met the target */

@@ -30,7 +30,10 @@ const char *survival_seen(struct runner *r)
 	bool proven;
 	size_t n = survival_blamed(r, ids, ARRAY_LEN(ids), &proven);
 	buf_init(&b, TEXT_MAX);
-	buf_printf(&b, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s");
+	if (r->deaths)
+		buf_printf(&b, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s");
+	else
+		buf_printf(&b, "connections of others were cut each time that a certain case ran");
 	for (size_t i = 0; i < n && i < SURVIVAL_NAMED; i++)
 		buf_printf(&b, "%s%s", i ? i + 1 == n ? " and " : ", " : proven ? ", of " : "; under way were ", ids[i]);
 	if (n > SURVIVAL_NAMED)

@@ -176,15 +176,22 @@ static bool play(struct talk *t, const struct act *a)
 	return true;
 }
 
-static void die(struct server *s)
+/* Under the lock. */
+static void cut_all(struct server *s)
 {
-	pthread_mutex_lock(&s->lock);
-	s->dead = true;
-	s->deaths++;
-	shutdown(s->listener, SHUT_RDWR);
 	for (int i = 0; i < s->n_threads; i++)
 		if (s->fds[i] >= 0)
 			shutdown(s->fds[i], SHUT_RDWR);
+}
+
+static void die(struct server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->deaths++;
+	s->dead = !s->reborn;
+	if (s->dead)
+		shutdown(s->listener, SHUT_RDWR);
+	cut_all(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -276,6 +283,8 @@ static void *accept_main(void *arg)
 		t->slot = s->n_threads;
 		s->count++;
 		pthread_mutex_lock(&s->lock);
+		if (s->brief)
+			cut_all(s);
 		s->fds[s->n_threads] = fd;
 		assert(pthread_create(&s->threads[s->n_threads], NULL, talk_main, t) == 0);
 		s->n_threads++;
@@ -312,9 +321,7 @@ void server_stop(struct server *s)
 	pthread_mutex_lock(&s->lock);
 	s->dead = true;
 	shutdown(s->listener, SHUT_RDWR);
-	for (int i = 0; i < s->n_threads; i++)
-		if (s->fds[i] >= 0)
-			shutdown(s->fds[i], SHUT_RDWR);
+	cut_all(s);
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->acceptor, NULL);
 	for (int i = 0; i < s->n_threads; i++)

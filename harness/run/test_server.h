@@ -51,6 +51,8 @@ struct server {
 	const struct act *then;        /* not NULL: of every connection but the first */
 	bool late;                     /* after its first death it dies late: the connection behind the poison is the last one, and is served */
 	int guest;                     /* not 0: its first death waits for the connection of this number (0: the first), which is cut off unanswered */
+	bool reborn;                   /* its death cuts everybody off, but the next process listens already: nobody is refused */
+	bool brief;                    /* each connection is cut off as soon as the next one comes */
 	const char *poison;            /* not NULL: a text message with these octets kills the server: every socket is closed at once */
 	uint16_t port;
 	int listener;

@@ -16,6 +16,9 @@ static const struct test_case killer = {.id = "test/killer", .title = "killer", 
 /* A death is an end like others to it. */
 static const struct test_case ender = {.id = "test/ender", .title = "ender", .rfc = "6455", STEPS(SEND(TEXT, LIT("die")), ENDS_ANYHOW)};
 
+/* Goes without a Close frame, and nobody minds. */
+static const struct test_case leaver = {.id = "test/leaver", .title = "leaver", .rfc = "6455", STEPS(SEND(TEXT, LIT("hi")), ECHO, RESET)};
+
 /* Its death is what is wrong with it, and is found by another watcher. */
 static void a_frame_cut_by_the_death_of_the_target_does_not_count(void **state)
 {
@@ -103,6 +106,57 @@ static void a_death_that_cuts_the_canary_off_is_a_death(void **state)
 	rig_fini(&f);
 }
 
+/* It is among those whom survival blames, and its sentence names the first of them and counts the others. */
+static void assert_blames(struct runner *r, const char *id, bool proven)
+{
+	const char *ids[64], *seen = survival_seen(r);
+	char more[64];
+	bool is_proven, among = false;
+	size_t n = survival_blamed(r, ids, ARRAY_LEN(ids), &is_proven);
+	for (size_t i = 0; i < n; i++)
+		among |= strcmp(ids[i], id) == 0;
+	assert_true(among);
+	assert_int_equal(is_proven, proven);
+	assert_non_null(strstr(seen, is_proven ? ", of " : "; under way were "));
+	snprintf(more, sizeof(more), " and %zu more", n - SURVIVAL_NAMED);
+	assert_true(n <= SURVIVAL_NAMED ? strstr(seen, "more") == NULL : strstr(seen, more) != NULL);
+	assert_int_equal(survival_blamed(r, ids, 0, &is_proven), n);
+}
+
+/* Nobody is ever refused: the next process listens already. Others tell it. */
+static void a_case_that_costs_others_their_connections_is_found(void **state)
+{
+	(void)state;
+	for (unsigned jobs = 1; jobs <= 8; jobs += 7) {
+		struct rig f = {.o.jobs = jobs, .server.reborn = true};
+		rig_add(&f, &leaver, 3);
+		rig_add(&f, &ender, 1);
+		rig_add(&f, &leaver, 2);
+		rig_add(&f, &case_survival, 1);
+		rig_run(&f, BEHAVES, NULL, LONG_MS, LONG_MS);
+		assert_int_equal(rig_item(&f, "test/ender")->verdict, VERDICT_FAIL);
+		assert_non_null(strstr(rig_item(&f, "test/ender")->seen, "8 of 8 other connections"));
+		assert_int_equal(rig_item(&f, "test/survival")->verdict, VERDICT_FAIL);
+		assert_blames(&f.runner, "test/ender", true);
+		assert_int_equal(rig_count(&f, VERDICT_FAIL), 2);
+		assert_int_equal(f.runner.deaths, 0);
+		rig_fini(&f);
+	}
+}
+
+/* It cuts others off whoever comes. */
+static void a_target_that_cuts_everybody_off_accuses_no_case(void **state)
+{
+	struct rig f = {.o.jobs = 1, .server.brief = true};
+	(void)state;
+	rig_add(&f, &leaver, 3);
+	rig_add(&f, &case_survival, 1);
+	rig_run(&f, BEHAVES, NULL, LONG_MS, LONG_MS);
+	assert_int_equal(f.runner.n_bare, 3);
+	assert_int_equal(rig_count(&f, VERDICT_PASS), 4);
+	rig_fini(&f);
+}
+
 static void a_killer_is_named_when_the_target_stays_dead(void **state)
 {
 	struct rig f = {.o.jobs = 1};
@@ -120,23 +174,6 @@ static void a_killer_is_named_when_the_target_stays_dead(void **state)
 	assert_int_equal(rig_count(&f, VERDICT_ERROR), 6);
 	assert_non_null(strstr(f.runner.abort_reason, "test/killer"));
 	rig_fini(&f);
-}
-
-/* It is among those whom survival blames, and its sentence names the first of them and counts the others. */
-static void assert_blames(struct runner *r, const char *id, bool proven)
-{
-	const char *ids[64], *seen = survival_seen(r);
-	char more[64];
-	bool is_proven, among = false;
-	size_t n = survival_blamed(r, ids, ARRAY_LEN(ids), &is_proven);
-	for (size_t i = 0; i < n; i++)
-		among |= strcmp(ids[i], id) == 0;
-	assert_true(among);
-	assert_int_equal(is_proven, proven);
-	assert_non_null(strstr(seen, is_proven ? ", of " : "; under way were "));
-	snprintf(more, sizeof(more), " and %zu more", n - SURVIVAL_NAMED);
-	assert_true(n <= SURVIVAL_NAMED ? strstr(seen, "more") == NULL : strstr(seen, more) != NULL);
-	assert_int_equal(survival_blamed(r, ids, 0, &is_proven), n);
 }
 
 /* Many at once and nobody to ask again: nobody is accused alone, nobody else fails. */
@@ -178,6 +215,8 @@ int main(void)
 		cmocka_unit_test(a_target_that_dies_late_is_not_blamed_on_the_next),
 		cmocka_unit_test(a_death_by_the_last_case_is_found),
 		cmocka_unit_test(a_death_that_cuts_the_canary_off_is_a_death),
+		cmocka_unit_test(a_case_that_costs_others_their_connections_is_found),
+		cmocka_unit_test(a_target_that_cuts_everybody_off_accuses_no_case),
 		cmocka_unit_test(a_killer_is_named_when_the_target_stays_dead),
 		cmocka_unit_test(suspects_are_inconclusive_when_the_target_stays_dead),
 		cmocka_unit_test(a_target_that_hangs_afterwards_is_dead),

@@ -1,0 +1,222 @@
+/* Rounds: bystanders are opened, the cases of a range run, the bystanders are asked; what is left of the range is looked at next. */
+#include "harness/run/collateral.h"
+
+#include "harness/base/clock.h"
+
+enum {
+	CONTROL_FACTOR = 2, /* a round with a canary lasts this many times as long: who ends connections after a while ends them there */
+	CONTROL_MS = 1,
+};
+
+static void begin_round(struct collateral *c);
+
+static void push(struct collateral *c, struct collateral_range range)
+{
+	if (range.from < range.to && c->depth < COLLATERAL_DEPTH_MAX)
+		c->stack[c->depth++] = range;
+}
+
+/* Judging -------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned count_cut(const struct collateral *c)
+{
+	unsigned cut = 0;
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++)
+		cut += c->bystanders[i].cut && c->bystanders[i].ended_us >= c->started_us;
+	return cut;
+}
+
+static void judge_alone(struct collateral *c, struct collateral_range range, unsigned cut)
+{
+	if (range.control ? cut > 0 : cut == 0)
+		return;
+	if (range.control) {
+		range.control = false;
+		push(c, range);
+		return;
+	}
+	c->fewest_cut = range.confirmed && c->fewest_cut < cut ? c->fewest_cut : cut;
+	if (++range.confirmed == COLLATERAL_CONFIRMATIONS) {
+		c->on_found(c->owner, range.from, c->fewest_cut, c->of);
+		return;
+	}
+	range.control = true;
+	push(c, range);
+}
+
+static void judge_round(struct collateral *c)
+{
+	struct collateral_range r = c->now;
+	unsigned cut = count_cut(c);
+	if (r.to - r.from == 1) {
+		judge_alone(c, r, cut);
+	} else if (cut) {
+		size_t middle = r.from + (r.to - r.from) / 2;
+		push(c, (struct collateral_range){.from = middle, .to = r.to});
+		push(c, (struct collateral_range){.from = r.from, .to = middle});
+	}
+	begin_round(c);
+}
+
+/* Rounds --------------------------------------------------------------------------------------------------------------------- */
+
+static void on_settled(void *owner);
+
+/* Everything that the bystanders can tell in this phase is known. */
+static bool settled(const struct collateral *c)
+{
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++) {
+		const struct listener *l = &c->bystanders[i];
+		if (!l->ended && !(c->phase == COLLATERAL_ASKING ? l->answered : l->open))
+			return false;
+	}
+	return true;
+}
+
+/* The next phase frees bystanders, and begins on a stack of its own. */
+static void on_change(void *owner)
+{
+	struct collateral *c = owner;
+	if ((c->phase == COLLATERAL_OPENING || c->phase == COLLATERAL_ASKING) && settled(c))
+		timer_start(&c->timer, c->env->loop, 0, on_settled, c);
+}
+
+static void ask(struct collateral *c)
+{
+	c->phase = COLLATERAL_ASKING;
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++)
+		listener_ask(&c->bystanders[i]);
+	timer_start(&c->timer, c->env->loop, c->env->timeout_ms, on_settled, c);
+	on_change(c);
+}
+
+static void on_waited(void *owner)
+{
+	ask(owner);
+}
+
+static void on_cases_done(struct collateral *c)
+{
+	if (c->now.control) {
+		timer_start(&c->timer, c->env->loop, CONTROL_MS + CONTROL_FACTOR * c->case_us / 1000, on_waited, c);
+		return;
+	}
+	c->case_us = clock_now_us() - c->started_us;
+	ask(c);
+}
+
+static void run_cases(struct collateral *c);
+
+static void on_case_done(void *owner, struct case_run *run)
+{
+	struct collateral *c = owner;
+	for (unsigned slot = 0; slot < c->jobs; slot++)
+		if (c->runs[slot] == run)
+			c->runs[slot] = NULL;
+	case_run_free(run);
+	c->running--;
+	run_cases(c);
+}
+
+static void run_cases(struct collateral *c)
+{
+	while (c->next < c->now.to && c->running < c->jobs) {
+		unsigned slot = 0;
+		while (c->runs[slot])
+			slot++;
+		const struct test_case *tc = c->now.control ? &case_canary : c->cases[c->next];
+		c->next++;
+		if (case_run_new(c->env, tc, on_case_done, c, &c->runs[slot]) == 0)
+			c->running++;
+	}
+	if (!c->running)
+		on_cases_done(c);
+}
+
+/* Who is not here by now is not waited for again. */
+static unsigned keep_open(struct collateral *c)
+{
+	unsigned open = 0;
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++) {
+		struct listener *l = &c->bystanders[i];
+		if (!l->open) {
+			listener_fini(l);
+			*l = (struct listener){.ended = true};
+		}
+		open += !l->ended;
+	}
+	return open;
+}
+
+static void run_round(struct collateral *c)
+{
+	c->of = keep_open(c);
+	if (!c->of) {
+		c->depth = 0;
+		begin_round(c);
+		return;
+	}
+	c->phase = COLLATERAL_RUNNING;
+	c->started_us = clock_now_us();
+	c->next = c->now.from;
+	run_cases(c);
+}
+
+static void on_settled(void *owner)
+{
+	struct collateral *c = owner;
+	if (c->phase == COLLATERAL_OPENING)
+		run_round(c);
+	else
+		judge_round(c);
+}
+
+static void leave(struct collateral *c)
+{
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++) {
+		listener_fini(&c->bystanders[i]);
+		c->bystanders[i] = (struct listener){0};
+	}
+}
+
+static void on_over(void *owner)
+{
+	struct collateral *c = owner;
+	c->on_done(c->owner);
+}
+
+static void begin_round(struct collateral *c)
+{
+	leave(c);
+	if (!c->depth || c->rounds == COLLATERAL_ROUNDS_MAX) {
+		c->phase = COLLATERAL_IDLE;
+		timer_start(&c->timer, c->env->loop, 0, on_over, c);
+		return;
+	}
+	c->rounds++;
+	c->now = c->stack[--c->depth];
+	c->phase = COLLATERAL_OPENING;
+	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++) {
+		listener_start(&c->bystanders[i], c->env);
+		c->bystanders[i].on_change = on_change;
+		c->bystanders[i].owner = c;
+	}
+	timer_start(&c->timer, c->env->loop, c->env->timeout_ms, on_settled, c);
+	on_change(c); /* none could even be dialled */
+}
+
+/* Life ----------------------------------------------------------------------------------------------------------------------- */
+
+void collateral_start(struct collateral *c, size_t n)
+{
+	push(c, (struct collateral_range){.to = n});
+	begin_round(c);
+}
+
+void collateral_fini(struct collateral *c)
+{
+	timer_fini(&c->timer);
+	for (size_t slot = 0; slot < COLLATERAL_JOBS_MAX; slot++)
+		case_run_free(TAKE_PTR(c->runs[slot]));
+	leave(c);
+}
