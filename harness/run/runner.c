@@ -350,7 +350,7 @@ static void on_cutter(void *owner, size_t at, unsigned cut, unsigned of)
 	struct runner *r = owner;
 	struct runner_item *item = &r->items[r->bare_items[at]];
 	item->killed = true;
-	item->seen = arena_printf(&r->arena, "each time that it ran, %u of %u other connections were cut", cut, of);
+	item->seen = arena_printf(&r->arena, "each time that it ran, %u of %u other connections were cut: the process that serves them does not survive it", cut, of);
 	item->required = keep(r, "a target that goes on serving others");
 	r->cutters++;
 	decide(r, item, VERDICT_FAIL);

@@ -33,7 +33,7 @@ const char *survival_seen(struct runner *r)
 	if (r->deaths)
 		buf_printf(&b, "the target died %u time%s during the run", r->deaths, r->deaths == 1 ? "" : "s");
 	else
-		buf_printf(&b, "connections of others were cut each time that a certain case ran");
+		buf_append_span(&b, span_str("a process of the target, which is replaced at once, died during the run"));
 	for (size_t i = 0; i < n && i < SURVIVAL_NAMED; i++)
 		buf_printf(&b, "%s%s", i ? i + 1 == n ? " and " : ", " : proven ? ", of " : "; under way were ", ids[i]);
 	if (n > SURVIVAL_NAMED)

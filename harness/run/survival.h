@@ -9,5 +9,5 @@ enum { SURVIVAL_NAMED = 5 };       /* cases that its sentence names; the others 
  * max of them; returns how many there are.
  */
 size_t survival_blamed(const struct runner *r, const char **ids, size_t max, bool *ret_proven);
-/* "the target died 1 time during the run, of control/ping-cut-head"; in the runner's arena. NULL without memory. */
+/* "the target died 1 time during the run, of control/ping-cut-head", or that a process of it did; in the runner's arena. NULL without memory. */
 const char *survival_seen(struct runner *r);
