@@ -5,10 +5,11 @@
 
 enum {
 	CONTROL_FACTOR = 2, /* a round with a canary lasts this many times as long: who ends connections after a while ends them there */
-	CONTROL_MS = 1,
+	LATE_MS = 150,      /* a process may end so long after what ended it */
+	SETTLE_MS = 500,    /* and take so long to be replaced */
 };
 
-static void begin_round(struct collateral *c);
+static void begin_round(struct collateral *c, uint32_t after_ms);
 
 static void push(struct collateral *c, struct collateral_range range)
 {
@@ -28,6 +29,10 @@ static unsigned count_cut(const struct collateral *c)
 
 static void judge_alone(struct collateral *c, struct collateral_range range, unsigned cut)
 {
+	if (c->n_unmet && !cut && !range.control && ++range.unmet < COLLATERAL_UNMET_MAX) {
+		push(c, range);
+		return;
+	}
 	if (range.control ? cut > 0 : cut == 0)
 		return;
 	if (range.control) {
@@ -37,6 +42,7 @@ static void judge_alone(struct collateral *c, struct collateral_range range, uns
 	}
 	c->fewest_cut = range.confirmed && c->fewest_cut < cut ? c->fewest_cut : cut;
 	if (++range.confirmed == COLLATERAL_CONFIRMATIONS) {
+		c->found++;
 		c->on_found(c->owner, range.from, c->fewest_cut, c->of);
 		return;
 	}
@@ -48,14 +54,18 @@ static void judge_round(struct collateral *c)
 {
 	struct collateral_range r = c->now;
 	unsigned cut = count_cut(c);
+	c->troubled |= cut > 0;
 	if (r.to - r.from == 1) {
 		judge_alone(c, r, cut);
 	} else if (cut) {
 		size_t middle = r.from + (r.to - r.from) / 2;
 		push(c, (struct collateral_range){.from = middle, .to = r.to});
 		push(c, (struct collateral_range){.from = r.from, .to = middle});
+	} else if (c->troubled) {
+		for (unsigned i = 0; i < c->n_unmet; i++)
+			push(c, (struct collateral_range){.from = c->unmet[i], .to = c->unmet[i] + 1, .unmet = 1});
 	}
-	begin_round(c);
+	begin_round(c, cut || (c->troubled && c->n_unmet) ? SETTLE_MS : 0);
 }
 
 /* Rounds --------------------------------------------------------------------------------------------------------------------- */
@@ -97,12 +107,12 @@ static void on_waited(void *owner)
 
 static void on_cases_done(struct collateral *c)
 {
-	if (c->now.control) {
-		timer_start(&c->timer, c->env->loop, CONTROL_MS + CONTROL_FACTOR * c->case_us / 1000, on_waited, c);
-		return;
-	}
-	c->case_us = clock_now_us() - c->started_us;
-	ask(c);
+	uint64_t wait_ms = c->troubled ? LATE_MS : 0;
+	if (c->now.control)
+		wait_ms += CONTROL_FACTOR * c->case_us / 1000;
+	else
+		c->case_us = clock_now_us() - c->started_us;
+	timer_start(&c->timer, c->env->loop, wait_ms, on_waited, c);
 }
 
 static void run_cases(struct collateral *c);
@@ -111,8 +121,11 @@ static void on_case_done(void *owner, struct case_run *run)
 {
 	struct collateral *c = owner;
 	for (unsigned slot = 0; slot < c->jobs; slot++)
-		if (c->runs[slot] == run)
+		if (c->runs[slot] == run) {
 			c->runs[slot] = NULL;
+			if (!case_run_outcome(run)->answered && c->n_unmet < COLLATERAL_UNMET_KEPT)
+				c->unmet[c->n_unmet++] = c->at[slot];
+		}
 	case_run_free(run);
 	c->running--;
 	run_cases(c);
@@ -125,7 +138,7 @@ static void run_cases(struct collateral *c)
 		while (c->runs[slot])
 			slot++;
 		const struct test_case *tc = c->now.control ? &case_canary : c->cases[c->next];
-		c->next++;
+		c->at[slot] = c->next++;
 		if (case_run_new(c->env, tc, on_case_done, c, &c->runs[slot]) == 0)
 			c->running++;
 	}
@@ -148,17 +161,28 @@ static unsigned keep_open(struct collateral *c)
 	return open;
 }
 
+/* It may be on its way back. */
+static void await_target(struct collateral *c)
+{
+	uint64_t now_us = clock_now_us();
+	c->gone_us = c->gone_us ? c->gone_us : now_us;
+	c->gone = now_us - c->gone_us > c->recover_ms * 1000ull;
+	push(c, c->now);
+	begin_round(c, SETTLE_MS);
+}
+
 static void run_round(struct collateral *c)
 {
 	c->of = keep_open(c);
 	if (!c->of) {
-		c->depth = 0;
-		begin_round(c);
+		await_target(c);
 		return;
 	}
+	c->gone_us = 0;
 	c->phase = COLLATERAL_RUNNING;
 	c->started_us = clock_now_us();
 	c->next = c->now.from;
+	c->n_unmet = 0;
 	run_cases(c);
 }
 
@@ -185,14 +209,9 @@ static void on_over(void *owner)
 	c->on_done(c->owner);
 }
 
-static void begin_round(struct collateral *c)
+static void open_bystanders(void *owner)
 {
-	leave(c);
-	if (!c->depth || c->rounds == COLLATERAL_ROUNDS_MAX) {
-		c->phase = COLLATERAL_IDLE;
-		timer_start(&c->timer, c->env->loop, 0, on_over, c);
-		return;
-	}
+	struct collateral *c = owner;
 	c->rounds++;
 	c->now = c->stack[--c->depth];
 	c->phase = COLLATERAL_OPENING;
@@ -205,12 +224,31 @@ static void begin_round(struct collateral *c)
 	on_change(c); /* none could even be dialled */
 }
 
+static void begin_round(struct collateral *c, uint32_t after_ms)
+{
+	bool enough = c->found == COLLATERAL_FOUND_MAX || c->rounds == COLLATERAL_ROUNDS_MAX;
+	leave(c);
+	c->phase = COLLATERAL_IDLE;
+	if (!c->depth || c->gone || enough)
+		timer_start(&c->timer, c->env->loop, after_ms, on_over, c);
+	else
+		timer_start(&c->timer, c->env->loop, after_ms, open_bystanders, c);
+}
+
 /* Life ----------------------------------------------------------------------------------------------------------------------- */
 
 void collateral_start(struct collateral *c, size_t n)
 {
 	push(c, (struct collateral_range){.to = n});
-	begin_round(c);
+	begin_round(c, c->troubled ? SETTLE_MS : 0);
+}
+
+bool collateral_left(const struct collateral *c, size_t at)
+{
+	for (unsigned i = 0; i < c->depth; i++)
+		if (at >= c->stack[i].from && at < c->stack[i].to)
+			return true;
+	return false;
 }
 
 void collateral_fini(struct collateral *c)

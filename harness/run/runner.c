@@ -348,7 +348,7 @@ static void on_watchdog(void *owner)
 static void on_cutter(void *owner, size_t at, unsigned cut, unsigned of)
 {
 	struct runner *r = owner;
-	struct runner_item *item = &r->items[r->bare_items[at]];
+	struct runner_item *item = &r->items[r->swept_items[at]];
 	item->killed = true;
 	item->seen = arena_printf(&r->arena, "each time that it ran, %u of %u other connections were cut: the process that serves them does not survive it", cut, of);
 	item->required = keep(r, "a target that goes on serving others");
@@ -356,52 +356,74 @@ static void on_cutter(void *owner, size_t at, unsigned cut, unsigned of)
 	decide(r, item, VERDICT_FAIL);
 }
 
-/* Some cases cut others off: what such an end decided, a frame that it cut among it, is decided again, each case alone and without them. */
-static void decide_again(struct runner *r)
+/*
+ * Some cases cut others off: what such an end decided, a frame that it cut among it, is decided again, each case alone and without them. When there
+ * are too many of them to be told apart, what is left cannot be decided.
+ */
+static void decide_again(struct runner *r, struct runner_item *item, bool left)
 {
-	case_env_forget_cuts(r->env);
-	case_env_forget_watch(r->env, WATCH_CUT_FRAME);
-	for (size_t i = 0; i < r->n_bare; i++) {
-		struct runner_item *item = &r->items[r->bare_items[i]];
-		if (item->killed)
-			continue;
+	if (item->killed)
+		return;
+	item->suspect = false;
+	if (left && (item->bare || item->state == RUNNER_AGAIN)) {
+		item->seen = "not decided: processes of the target end too often to tell by what";
+		decide(r, item, VERDICT_INCONCLUSIVE);
+	} else if (item->bare && item->state == RUNNER_DECIDED) {
 		if (item->verdict == VERDICT_PASS)
 			item->seen = NULL;
 		run_again(r, item);
 	}
-	r->again_jobs = 1;
 }
 
-/* Should the target be gone by now, it was one of these. */
 static void on_swept(void *owner)
 {
 	struct runner *r = owner;
-	for (size_t i = 0; i < r->n_bare; i++)
-		r->items[r->bare_items[i]].finished_us = clock_now_us();
-	if (r->cutters)
-		decide_again(r);
+	r->sweeping = false;
+	if (r->cutters) {
+		case_env_forget_cuts(r->env);
+		case_env_forget_watch(r->env, WATCH_CUT_FRAME);
+		for (size_t i = 0; i < r->n_swept; i++)
+			decide_again(r, &r->items[r->swept_items[i]], collateral_left(&r->collateral, i));
+	}
 	r->looked = false;
 	pump(r);
 }
 
-/* False: there is nothing to look at. */
+/* Somebody was cut off, or the target was found dead. */
+static bool is_troubled(const struct runner *r)
+{
+	bool troubled = r->deaths || r->listener.cut;
+	for (size_t i = 0; i < r->n; i++)
+		troubled |= r->items[i].bare && r->items[i].state == RUNNER_AGAIN;
+	return troubled;
+}
+
+/*
+ * False: there is nothing to look at. A target that we start again ourselves is known to be dead when it is. Without trouble only those cases are
+ * looked at after which a process may have ended unnoticed.
+ */
 static bool sweep(struct runner *r)
 {
+	bool troubled = is_troubled(r);
 	r->swept = true;
-	r->bare = arena_alloc(&r->arena, r->n * sizeof(*r->bare));
-	r->bare_items = arena_alloc(&r->arena, r->n * sizeof(*r->bare_items));
-	if (!r->bare || !r->bare_items)
+	r->swept_cases = arena_alloc(&r->arena, r->n * sizeof(*r->swept_cases));
+	r->swept_items = arena_alloc(&r->arena, r->n * sizeof(*r->swept_items));
+	if (!r->swept_cases || !r->swept_items || (r->o.revive && r->deaths))
 		return false;
-	for (size_t i = 0; i < r->n; i++)
-		if (r->items[i].bare && !r->items[i].killed) {
-			r->bare[r->n_bare] = r->items[i].c.tc;
-			r->bare_items[r->n_bare++] = i;
-		}
-	if (!r->n_bare)
+	for (size_t i = 0; i < r->n; i++) {
+		const struct runner_item *item = &r->items[i];
+		if (!item->started_us || item->unmet || item->killed || !(troubled || item->bare))
+			continue;
+		r->swept_cases[r->n_swept] = item->c.tc;
+		r->swept_items[r->n_swept++] = i;
+	}
+	if (!r->n_swept)
 		return false;
-	r->collateral = (struct collateral){.env = r->env, .cases = r->bare, .jobs = r->o.jobs < COLLATERAL_JOBS_MAX ? r->o.jobs : COLLATERAL_JOBS_MAX,
+	r->collateral = (struct collateral){.env = r->env, .cases = r->swept_cases, .recover_ms = r->o.recover_ms, .troubled = troubled,
 					    .on_found = on_cutter, .on_done = on_swept, .owner = r};
-	collateral_start(&r->collateral, r->n_bare);
+	r->collateral.jobs = r->o.jobs < COLLATERAL_JOBS_MAX ? r->o.jobs : COLLATERAL_JOBS_MAX;
+	collateral_start(&r->collateral, r->n_swept);
+	r->sweeping = true;
 	return true;
 }
 
@@ -421,7 +443,7 @@ static void pump_again(struct runner *r)
 		return;
 	if (r->canary_wanted || !r->looked)
 		start_canary(r);
-	else if (r->swept || !sweep(r))
+	else
 		quit(r);
 }
 
@@ -452,7 +474,7 @@ static bool heard_enough(struct runner *r)
 
 static void pump(struct runner *r)
 {
-	if (r->stopped || r->abort_reason)
+	if (r->stopped || r->abort_reason || r->sweeping)
 		return;
 	if (r->o.stop && r->o.stop(r->o.owner)) {
 		stop_now(r);
@@ -468,9 +490,11 @@ static void pump(struct runner *r)
 		}
 		if (r->running || r->canary || r->lost || !heard_enough(r))
 			return;
+		if (!r->swept && sweep(r))
+			return;
 		r->again_phase = true;
 		r->env->patience_ms *= AGAIN_PATIENCE_FACTOR;
-		r->again_jobs = r->deaths ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
+		r->again_jobs = r->deaths || r->cutters ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
 		if (r->again_jobs > r->o.jobs)
 			r->again_jobs = r->o.jobs;
 	}

@@ -3,7 +3,7 @@
  * Runs many cases at once against one target and turns them into a result. What is decided is reported at once. A verdict that rests on
  * time, or on an end of the connection that nobody asked for, is confirmed by a second run of the case, alone. After a fail, and at the
  * end, a canary looks whether the target still lives; when it does not, the case that killed it is found by running the suspects one by one.
- * Cases after whose connections a process may have ended are run once more beside bystanders (collateral.h).
+ * Before that second run, cases that may have ended one process of several are looked at beside bystanders (collateral.h).
  */
 #include "harness/run/collateral.h"
 #include "harness/run/interp.h"
@@ -62,12 +62,12 @@ struct runner {
 	bool looked;               /* a canary was started after the newest end of a case */
 	bool lost;                 /* a canary did not come back: no case is started until one does */
 	bool dead;                 /* lost, and proven: nobody listens, or a canary that was alone did not come back either */
-	bool swept;                /* `collateral` has been begun */
+	bool swept, sweeping;      /* `collateral` has been begun; is at work */
 	struct timer recover, heard, watchdog;
 	struct listener listener;
 	struct collateral collateral;
-	const struct test_case **bare; /* what it looks at, and the items of it */
-	size_t *bare_items, n_bare;
+	const struct test_case **swept_cases; /* what it looks at, and the items of it */
+	size_t *swept_items, n_swept;
 	uint64_t lost_since_us;
 	size_t again_at;
 	struct runner_item *alone_before; /* the last one of the second phase that met the target */

@@ -152,7 +152,7 @@ static void a_target_that_cuts_everybody_off_accuses_no_case(void **state)
 	rig_add(&f, &leaver, 3);
 	rig_add(&f, &case_survival, 1);
 	rig_run(&f, BEHAVES, NULL, LONG_MS, LONG_MS);
-	assert_int_equal(f.runner.n_bare, 3);
+	assert_int_equal(f.runner.n_swept, 3);
 	assert_int_equal(rig_count(&f, VERDICT_PASS), 4);
 	rig_fini(&f);
 }
