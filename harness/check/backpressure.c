@@ -328,6 +328,9 @@ static void backpressure_end(struct check_run *run)
 	check_samples(run, POLICY, 1);
 	if (b->closed < o->closed)
 		judge_none_closed(run);
+	else if (!b->ended)
+		check_unknown(run, POLICY, "the target's log tells of %llu slow consumers that were closed, and no client that the "
+			      "fault made slow was seen to be", (unsigned long long)b->closed);
 	else
 		check_note(run, POLICY, "%llu slow consumers closed and logged", (unsigned long long)b->closed);
 }

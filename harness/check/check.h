@@ -67,7 +67,8 @@ struct track *check_track(const struct check_run *run);
 #define CHECK_NO_LOG "the target file does not say where and how connections are logged"
 /* Of a skip where no connection ever named its node. */
 #define CHECK_NO_NODES \
-	"it is not known which node a connection is on: no node of the target file has a `url` of its own"
+	"it is not known which node a connection is on: that takes two nodes of the target file with a `url` of their own, " \
+	"and a scenario whose clients go there"
 /* The target had n chances to break it. */
 void check_samples(struct check_run *run, const char *id, uint64_t n);
 /* How many were counted so far. */

@@ -349,6 +349,8 @@ const char *site_lacks(struct site *s, const struct scenario *scenario)
 		return arena_strdup(s->arena, e.text);
 	if (scenario->workload.publishers && !s->dialect->can_publish)
 		return needs[NEEDS_PUBLISH].why;
+	if (scenario->workload.channels_each > 1 && speech.dialect->channel_by == DIALECT_CHANNEL_BY_URL)
+		return "its clients are on several channels each, and in the dialect of the target a connection has one";
 	for (size_t i = 0; i < scenario->phases.len; i++)
 		for (size_t k = 0; k < p[i].faults.len; k++) {
 			const char *why = lacks_fault(s, &p[i].faults.items[k]);
