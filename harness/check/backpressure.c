@@ -16,7 +16,6 @@ enum {
 	CONTENDED_TIMES = 4,    /* then only what is so many times too late is the target's fault */
 	SHOWN_US = 1000,        /* a message that waited less is not shown */
 	LATE_TIMES = 4,            /* a message waits at most so many times as long for us as we are late in all */
-	HELD_MIN = 8 << 20,        /* octets in one node's queues that nobody holds for a few clients without a policy */
 	LATE_MS = 1000, /* the harness itself was later than that: who was let go may have been so for our silence */
 };
 
@@ -28,7 +27,7 @@ static const char *const checks[] = {ISOLATED, BOUNDED, POLICY, NULL};
 struct backpressure_options {
 	uint64_t p99_ms, times;
 	const char *metric;
-	uint64_t growth, peak;
+	uint64_t growth, peak, held;
 	uint64_t code, closed;
 	const char *policy_in;
 };
@@ -293,7 +292,7 @@ static void judge_none_closed(struct check_run *run)
 {
 	const struct backpressure_options *o = check_options(run);
 	struct backpressure *b = check_state(run);
-	bool little = b->queue_known && b->queue < HELD_MIN, unknown = !b->queue_known && !b->ended;
+	bool little = b->queue_known && b->queue < (double)o->held, unknown = !b->queue_known && !b->ended;
 	if (o->policy_in && little)
 		check_skip(run, POLICY, "at most %.1f MiB waited in the target, for which nobody need be ended: the scenario %s "
 			   "makes more wait, and decides it", b->queue / 1048576, o->policy_in);
@@ -370,6 +369,8 @@ static const struct opt options[] = {
 	ROW("growth", growth, OPT_SIZE, .def = "64MiB", .max = INT64_MAX,
 		.help = "how much it may grow while a fault is in force"),
 	ROW("peak", peak, OPT_SIZE, .max = INT64_MAX, .help = "and how large it may be at any time meanwhile; 0B: any"),
+	ROW("held", held, OPT_SIZE, .def = "8MiB", .max = INT64_MAX,
+	    .help = "what nobody holds for a few clients in one node's queues without a policy"),
 	ROW("code", code, OPT_U64, .max = 4999,
 	    .help = "close code of slow consumers in the log; 0: lines that the target file calls `slow` count"),
 	ROW("closed", closed, OPT_U64, .def = "1", .help = "how many the log must tell at least"),

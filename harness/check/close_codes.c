@@ -195,8 +195,8 @@ static void close_codes_event(struct check_run *run, const struct event *e)
 		on_log(run, e);
 }
 
-/* An end that should have been logged by now. */
-static void judge_unlogged(struct check_run *run, const struct ending *d)
+/* An end that should have been logged by now; false: it may still be. */
+static bool judge_unlogged(struct check_run *run, const struct ending *d)
 {
 	const struct close_options *o = check_options(run);
 	const struct contract *c = check_contract(run);
@@ -207,21 +207,27 @@ static void judge_unlogged(struct check_run *run, const struct ending *d)
 	else if (d->by == END_BY_NETWORK && c->heartbeat_ms) /* it may not have noticed until nobody answered its Ping */
 		grace_ms += c->heartbeat_ms + c->heartbeat_timeout_ms;
 	else if (d->by == END_BY_NETWORK)
-		return;
-	if (t->now_us < d->end_us + grace_ms * 1000 || t->down_us >= d->up_us)
-		return;
+		return false;
+	if (t->now_us < d->end_us + grace_ms * 1000)
+		return false;
+	if (t->down_us >= d->up_us)
+		return true;
 	check_fail_of(run, SERVER, NULL, d->client, 0, "the end of client %u's connection %u (code %d) was never logged",
 		d->client, d->connection, d->code);
+	return true;
 }
 
 static void close_codes_end(struct check_run *run)
 {
 	struct closes *c = check_state(run);
+	uint64_t open = 0;
 	for (size_t i = 0; c->lines && i < c->endings.cap; i++) {
 		const struct ending *d = c->endings.slots[i].value;
 		if (c->endings.slots[i].key && d != &joined && d->ended && !d->logged)
-			judge_unlogged(run, d);
+			open += !judge_unlogged(run, d);
 	}
+	if (c->lines && open)
+		check_note(run, SERVER, "%llu more may still be told", (unsigned long long)open);
 	if (check_track(run)->no_log) {
 		check_skip(run, SERVER, CHECK_NO_LOG);
 		check_skip(run, CLIENT, CHECK_NO_LOG);
@@ -246,7 +252,7 @@ static const struct opt options[] = {
 	{.name = "server", .type = OPT_U64, .offset = offsetof(struct close_options, server), .max = 4999,
 	 .help = "code that the target must log for those"},
 	{.name = "within", .type = OPT_DURATION, .offset = offsetof(struct close_options, within_ms), .max = INT64_MAX,
-	 .help = "how long the log may take to tell an end without a Close; default: heartbeat and timeout of the contract"},
+	 .help = "how long the log may take to tell an end without a Close; default: by the contract's heartbeat, and 5 s"},
 	{.name = "reasons", .type = OPT_FLAG, .offset = offsetof(struct close_options, reasons),
 	 .help = "the log must have the reason of each Close, ours too"},
 	{0},

@@ -248,10 +248,19 @@ static double rise(const struct traffic *t, size_t which)
 	return t->after && t->before ? t->after->values[which] - t->before->values[which] : 0;
 }
 
+/*
+ * At least so many were sent: who publishes where its URL names the channel hears itself. Whether an answer is
+ * a message, too, is the target's own affair.
+ */
+static uint64_t came_back(const struct traffic *t)
+{
+	return SUBSCRIBERS * MESSAGES + t->publisher->n_got;
+}
+
 static bool traffic_counted(const struct traffic *t)
 {
 	return (!t->names[RECEIVED] || rise(t, RECEIVED) >= MESSAGES) &&
-	       (!t->names[SENT] || rise(t, SENT) >= SUBSCRIBERS * MESSAGES) &&
+	       (!t->names[SENT] || rise(t, SENT) >= (double)came_back(t)) &&
 	       (!t->names[COUNT] || rise(t, COUNT) >= MESSAGES);
 }
 
@@ -260,9 +269,9 @@ static void judge_messages(struct dialogue *d, const struct traffic *t)
 	if (t->names[RECEIVED] && rise(t, RECEIVED) < MESSAGES)
 		dialogue_fail(d, "%d messages were published, and the count of those received rose by %.0f", MESSAGES,
 			      rise(t, RECEIVED));
-	if (t->names[SENT] && rise(t, SENT) < SUBSCRIBERS * MESSAGES)
-		dialogue_fail(d, "%d messages came to %d subscribers, and the count of those sent rose by %.0f",
-			      MESSAGES, SUBSCRIBERS, rise(t, SENT));
+	if (t->names[SENT] && rise(t, SENT) < (double)came_back(t))
+		dialogue_fail(d, "%d messages were published, %llu came to subscribers, and the count of those sent rose by %.0f",
+			      MESSAGES, (unsigned long long)came_back(t), rise(t, SENT));
 	dialogue_pass(d, "%d messages to %d subscribers: the metrics have %.0f more received and %.0f more sent",
 		      MESSAGES, SUBSCRIBERS, rise(t, RECEIVED), rise(t, SENT));
 }

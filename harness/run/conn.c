@@ -118,7 +118,7 @@ static void on_payload(void *owner, struct span part)
 	note_progress(c, opcode);
 	if (opcode_is_control(opcode) || opcode_is_reserved(opcode))
 		buf_append_span(&c->control, part);
-	else if (!c->message_lost)
+	else if (!c->message_lost && !c->deaf)
 		keep(c, part);
 }
 

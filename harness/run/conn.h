@@ -49,6 +49,7 @@ struct conn {
 	bool replied, upgraded, extension, eof, dead;
 	bool edited;               /* set by the owner: the request is not the standard one, and its case judges the reply */
 	bool odd_offer;            /* set by the owner: the request offers what breaks the grammar, so there is no telling what it offers */
+	bool deaf;                 /* set by the owner: data is not kept, and messages come without octets */
 	bool provoked;             /* set by the owner once it has broken the protocol: some watches no longer bind */
 	bool we_closed, peer_closed; /* a Close frame went this way */
 	int our_code;              /* of our Close, set by the owner with we_closed; repeating it is not the target's own idea */

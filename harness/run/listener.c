@@ -69,6 +69,7 @@ void listener_start(struct listener *l, struct case_env *env)
 	if (conn_dial(&l->conn, env->loop, &o, &l->arena, &l->transcript, on_event, l) < 0)
 		l->ended = true;
 	l->conn.request = &l->request;
+	l->conn.deaf = true;
 }
 
 uint32_t listener_heard_ms(const struct listener *l)
