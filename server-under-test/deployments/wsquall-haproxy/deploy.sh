@@ -2,7 +2,7 @@
 # Nodes of wsquall-server with one Redis behind haproxy. The verbs are explained in ../README.md.
 set -eu
 here=$(dirname "$(readlink -f "$0")")
-server=${WSQ_SERVER:-$here/../../build/wsquall-server}
+server=${WSQ_SERVER:-$here/../../../build/wsquall-server}
 
 version() {
 	haproxy -v | sed -nE 's/^HAProxy version ([0-9.]+).*/haproxy \1/p' | tr '\n' ' '

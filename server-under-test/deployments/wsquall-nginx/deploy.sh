@@ -2,7 +2,7 @@
 # Nodes of wsquall-server with one Redis behind nginx. The verbs are explained in ../README.md.
 set -eu
 here=$(dirname "$(readlink -f "$0")")
-server=${WSQ_SERVER:-$here/../../build/wsquall-server}
+server=${WSQ_SERVER:-$here/../../../build/wsquall-server}
 
 version() {
 	/usr/sbin/nginx -v 2>&1 | sed -n 's|.*nginx/|nginx |p' | tr '\n' ' '
