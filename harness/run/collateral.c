@@ -40,10 +40,10 @@ static void judge_alone(struct collateral *c, struct collateral_range range, uns
 		push(c, range);
 		return;
 	}
-	c->fewest_cut = range.confirmed && c->fewest_cut < cut ? c->fewest_cut : cut;
+	range.fewest_cut = range.confirmed && range.fewest_cut < cut ? range.fewest_cut : cut;
 	if (++range.confirmed == COLLATERAL_CONFIRMATIONS) {
 		c->found++;
-		c->on_found(c->owner, range.from, c->fewest_cut, c->of);
+		c->on_found(c->owner, range.from, range.fewest_cut, c->of);
 		return;
 	}
 	range.control = true;
@@ -91,18 +91,14 @@ static void on_change(void *owner)
 		timer_start(&c->timer, c->env->loop, 0, on_settled, c);
 }
 
-static void ask(struct collateral *c)
+static void ask(void *owner)
 {
+	struct collateral *c = owner;
 	c->phase = COLLATERAL_ASKING;
 	for (size_t i = 0; i < COLLATERAL_BYSTANDERS; i++)
 		listener_ask(&c->bystanders[i]);
 	timer_start(&c->timer, c->env->loop, c->env->timeout_ms, on_settled, c);
 	on_change(c);
-}
-
-static void on_waited(void *owner)
-{
-	ask(owner);
 }
 
 static void on_cases_done(struct collateral *c)
@@ -112,7 +108,7 @@ static void on_cases_done(struct collateral *c)
 		wait_ms += CONTROL_FACTOR * c->case_us / 1000;
 	else
 		c->case_us = clock_now_us() - c->started_us;
-	timer_start(&c->timer, c->env->loop, wait_ms, on_waited, c);
+	timer_start(&c->timer, c->env->loop, wait_ms, ask, c);
 }
 
 static void run_cases(struct collateral *c);

@@ -22,7 +22,7 @@ enum {
 
 struct collateral_range {
 	size_t from, to;                /* of the cases */
-	unsigned confirmed;             /* of one case: rounds in which bystanders were cut */
+	unsigned confirmed, fewest_cut; /* of one case: rounds in which bystanders were cut, and how many at least */
 	unsigned unmet;                 /* of one case: rounds in which it got no octet back */
 	bool control;                   /* a canary in place of the case */
 };
@@ -38,6 +38,7 @@ struct collateral {
 	/* Called once, from the loop: all is known, but for cases that a limit left (collateral_left), or no bystander can be opened any more. */
 	void (*on_done)(void *owner);
 	void *owner;
+	unsigned found;                 /* so far; never set by the owner */
 
 	/* internal */
 	struct listener bystanders[COLLATERAL_BYSTANDERS];
@@ -46,7 +47,7 @@ struct collateral {
 	size_t at[COLLATERAL_JOBS_MAX], unmet[COLLATERAL_UNMET_KEPT]; /* of the cases: those that run; those of the round that got nothing back */
 	unsigned n_unmet;
 	size_t next;
-	unsigned depth, rounds, running, of, fewest_cut, found;
+	unsigned depth, rounds, running, of;
 	bool gone;                      /* no bystander could be opened */
 	uint64_t gone_us;               /* since when none can; 0: some can */
 	enum { COLLATERAL_IDLE, COLLATERAL_OPENING, COLLATERAL_RUNNING, COLLATERAL_ASKING } phase;

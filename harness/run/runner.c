@@ -352,7 +352,6 @@ static void on_cutter(void *owner, size_t at, unsigned cut, unsigned of)
 	item->killed = true;
 	item->seen = arena_printf(&r->arena, "each time that it ran, %u of %u other connections were cut: the process that serves them does not survive it", cut, of);
 	item->required = keep(r, "a target that goes on serving others");
-	r->cutters++;
 	decide(r, item, VERDICT_FAIL);
 }
 
@@ -379,7 +378,7 @@ static void on_swept(void *owner)
 {
 	struct runner *r = owner;
 	r->sweeping = false;
-	if (r->cutters) {
+	if (r->collateral.found) {
 		case_env_forget_cuts(r->env);
 		case_env_forget_watch(r->env, WATCH_CUT_FRAME);
 		for (size_t i = 0; i < r->n_swept; i++)
@@ -406,9 +405,11 @@ static bool sweep(struct runner *r)
 {
 	bool troubled = is_troubled(r);
 	r->swept = true;
+	if (r->o.revive && r->deaths)
+		return false;
 	r->swept_cases = arena_alloc(&r->arena, r->n * sizeof(*r->swept_cases));
 	r->swept_items = arena_alloc(&r->arena, r->n * sizeof(*r->swept_items));
-	if (!r->swept_cases || !r->swept_items || (r->o.revive && r->deaths))
+	if (!r->swept_cases || !r->swept_items)
 		return false;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct runner_item *item = &r->items[i];
@@ -494,7 +495,7 @@ static void pump(struct runner *r)
 			return;
 		r->again_phase = true;
 		r->env->patience_ms *= AGAIN_PATIENCE_FACTOR;
-		r->again_jobs = r->deaths || r->cutters ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
+		r->again_jobs = r->deaths || r->collateral.found ? 1 : 1 + count_again(r) / AGAIN_ROUNDS_MAX;
 		if (r->again_jobs > r->o.jobs)
 			r->again_jobs = r->o.jobs;
 	}
@@ -510,7 +511,7 @@ static void judge_watcher(struct runner *r, struct runner_item *item)
 	unsigned samples = r->env->watch_samples[w];
 	item->started_us = item->finished_us = clock_now_us();
 	if (w == WATCH_SURVIVAL) {
-		bool bad = r->deaths || r->cutters;
+		bool bad = r->deaths || r->collateral.found;
 		item->seen = bad ? survival_seen(r) : r->stopped ? "it lived, but the run did not come to its end" : "";
 		item->required = keep(r, "a target that no client can take down");
 		decide(r, item, bad ? case_verdict(item->c.tc->level, GRADE_FAIL) : r->stopped ? VERDICT_ERROR : VERDICT_PASS);

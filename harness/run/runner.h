@@ -50,8 +50,7 @@ struct runner {
 	struct runner_item *items;
 	size_t n, next, running, decided;
 	uint64_t last_alive_us, canary_us; /* the target lived; the newest canary began */
-	unsigned deaths, cutters;  /* the target was found dead; cases that cut others off though it never was */
-	unsigned cuts_asked;       /* cut frames that the canary under way is to confirm */
+	unsigned deaths, cuts_asked; /* the target was found dead; cut frames that the canary under way is to confirm */
 	bool stopped;
 	const char *abort_reason;  /* or NULL */
 
